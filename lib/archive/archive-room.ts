@@ -1,0 +1,196 @@
+import { beginAttempt } from '../db/begin-attempt'
+import { finishRun } from '../db/finish-run'
+import { releaseJob } from '../db/settle-job'
+import type { JobState } from '../db/tables'
+import { UsageError } from '../errors'
+import { SourceError } from '../lcic/errors'
+import type { PageFigures } from '../lcic/statistics'
+import { type Claim, claimNamedRoom } from './claim'
+import { type ArchiveContext, type Attempt, LeaseLostError, type Patience } from './context'
+import { deferRoom } from './defer-room'
+import { InconsistentPagesError, pullPages } from './pull-pages'
+import { type DeferralKind, retryDelayMs } from './schedule'
+import { type Snapshot, takeSnapshot } from './take-snapshot'
+
+/** What came of a call for one room. */
+export interface RoomReport {
+  readonly roomId: bigint
+  /** `busy`: another process works on the room, or has taken it over. */
+  readonly outcome: 'archived' | 'unchanged' | DeferralKind | 'busy'
+  readonly state?: JobState
+  readonly pages: number
+  readonly records: number
+  readonly inserted: number
+  readonly updated: number
+  readonly removed: number
+  readonly duplicates: number
+  /** Answers LCIC gave, refusals included. */
+  readonly requests: number
+  readonly durationMs: number
+  /** What is wrong, and the mend; absent for rooms that are archived. */
+  readonly message?: string
+  /** When a room that could not be archived is due again. */
+  readonly dueAt?: Date
+}
+
+/** LCIC refuses requests as such: no room can be archived until that is mended. */
+export class ConfigurationError extends UsageError {}
+
+/** Pages older than this are not built upon: the room is read from its first page. */
+const RESUME_WITHIN_MS = 3_600_000
+
+/**
+ * Archives one room now: pulls its pages, resuming where a killed process left off, and merges them in one transaction.
+ * A room that cannot be archived is put off by the schedule of its failure.
+ *
+ * @throws {ConfigurationError} when LCIC refuses credentials or parameters
+ * @throws the signal's reason once aborted; the lease is given back, and landed pages are kept
+ */
+export async function archiveRoom(context: ArchiveContext, roomId: bigint, patience: Patience): Promise<RoomReport> {
+  const { clock, log } = context
+  const startedAt = clock.now()
+  const claim = await claimNamedRoom(context, roomId, patience)
+  const result = claim ? await readUntilSettled(context, claim, patience) : busy(roomId, 'is at work on it')
+  const report = { roomId, ...nothingRead, ...result, durationMs: clock.now() - startedAt }
+  log[report.message === undefined ? 'info' : 'warn'](
+    {
+      roomId,
+      outcome: report.outcome,
+      state: report.state,
+      pages: report.pages,
+      records: report.records,
+      durationMs: report.durationMs,
+      reason: report.message,
+    },
+    'room',
+  )
+  return report
+}
+
+type Result = Pick<RoomReport, 'outcome'> & Partial<RoomReport>
+
+const nothingRead = { pages: 0, records: 0, inserted: 0, updated: 0, removed: 0, duplicates: 0, requests: 0 }
+
+/** Reads the room, and reads it again where pages contradicted each other, until it is archived or put off. */
+async function readUntilSettled(context: ArchiveContext, claim: Claim, patience: Patience): Promise<Result> {
+  const { db, clock } = context
+  const { lease } = claim
+  for (let reads = 1, requests = 0; ; reads++) {
+    const now = clock.now()
+    const begun = await beginAttempt<PageFigures>(db, {
+      lease,
+      now: new Date(now),
+      resumeAfter: new Date(now - RESUME_WITHIN_MS),
+    })
+    if (!begun) return busy(lease.roomId, 'has taken it over')
+    const requestIds = begun.landed.flatMap(({ requestId }) => requestId ?? [])
+    const resumed = requestIds.length
+    const attempt = { lease, number: begun.attempt, requestIds }
+    try {
+      const read = await readOnce(context, attempt, begun, patience)
+      requests += requestIds.length - resumed
+      if (!read.failure) return { ...read, state: 'archived', requests }
+      const { kind } = read.failure
+      const delayMs =
+        kind === 'inconsistent' ? retryDelayMs(kind, { failures: reads, waitedMs: 0, waitMs: 0 }) : undefined
+      if (delayMs === undefined) {
+        const deferred = await deferRoom(context, attempt, read.failure, claim.attempts)
+        if (kind === 'configuration') throw new ConfigurationError(read.failure.code, deferred.message)
+        return { ...read, ...deferred, requests }
+      }
+      const { kind: outcome, code: errorCode, detail: errorMessage } = read.failure
+      const { roomId } = lease
+      await finishRun(db, {
+        roomId,
+        attempt: begun.attempt,
+        now: new Date(clock.now()),
+        outcome,
+        errorCode,
+        errorMessage,
+        requestIds,
+      })
+      await clock.sleep(delayMs, patience.signal)
+    } catch (error) {
+      if (error instanceof LeaseLostError) return busy(lease.roomId, 'has taken it over')
+      await abandon(context, attempt, error, patience.signal)
+      throw error
+    }
+  }
+}
+
+interface Failure {
+  readonly kind: DeferralKind
+  readonly code: string
+  readonly detail: string
+  readonly requestId?: string | undefined
+}
+
+type Read = Omit<Snapshot, 'outcome'> & {
+  readonly outcome: RoomReport['outcome']
+  readonly pages: number
+  readonly records: number
+  readonly failure?: Failure
+}
+
+/** One attempt: pull, then decide. Every failure that the schedule knows comes back; all others are thrown. */
+async function readOnce(
+  context: ArchiveContext,
+  attempt: Attempt,
+  begun: Parameters<typeof pullPages>[2],
+  patience: Patience,
+): Promise<Read> {
+  try {
+    const pages = await pullPages(context, attempt, begun, patience)
+    const snapshot = await takeSnapshot(context, attempt, pages, begun.archived)
+    const { outcome, reason = '' } = snapshot
+    const records = pages[0]?.figures.Total ?? 0
+    const read = { ...snapshot, pages: pages.length, records }
+    if (outcome === 'archived' || outcome === 'unchanged') return read
+    return { ...read, failure: { kind: outcome, code: `E_${outcome.toUpperCase()}`, detail: reason } }
+  } catch (error) {
+    const failure = failureOf(error)
+    if (!failure) throw error
+    return { ...nothingRead, outcome: failure.kind, failure }
+  }
+}
+
+function failureOf(error: unknown): Failure | undefined {
+  if (error instanceof SourceError) {
+    return { kind: error.kind, code: error.code, detail: error.message, requestId: error.requestId }
+  }
+  if (error instanceof InconsistentPagesError) {
+    return { kind: 'inconsistent', code: 'E_INCONSISTENT', detail: error.message }
+  }
+  return undefined
+}
+
+/** Gives the room back as it was: on request, or because of an error that is not the room's. */
+async function abandon(
+  { db, clock, log }: ArchiveContext,
+  { lease, number: attempt, requestIds }: Attempt,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const stopped = signal?.aborted ?? false
+  const { roomId } = lease
+  const now = new Date(clock.now())
+  if (!stopped) log.error({ roomId, attempt, err: error }, 'attempt failed')
+  try {
+    await finishRun(db, {
+      roomId,
+      attempt,
+      now,
+      requestIds,
+      outcome: stopped ? 'interrupted' : 'failed',
+      errorMessage: stopped ? 'Stopped on request.' : String(error),
+    })
+    await releaseJob(db, { lease, now })
+  } catch (cause) {
+    // The lease runs out by itself, and the next attempt closes the run.
+    log.warn({ roomId, err: cause }, 'the room could not be given back')
+  }
+}
+
+function busy(roomId: bigint, what: string): Result {
+  return { outcome: 'busy', message: `Room ${roomId}: another process ${what}. Nothing was changed here.` }
+}

@@ -1,0 +1,59 @@
+import type { Kysely } from 'kysely'
+import type { Clock } from '../clock'
+import { pushBackBudget, reserveSlot } from '../db/reserve-slot'
+import type { Database } from '../db/tables'
+import type { Lcic, LcicAction } from '../lcic/client'
+import { SourceError } from '../lcic/errors'
+
+/** The right to send requests, shared by all instances through one row in PostgreSQL. */
+export interface Budget {
+  /**
+   * Waits for the next slot.
+   *
+   * @param mostMs how long the caller can wait
+   * @throws {SourceError} kind `throttled`, code `E_BUDGET`, if the next slot is further away; nothing is reserved then
+   */
+  take(action: LcicAction, mostMs: number, signal?: AbortSignal): Promise<void>
+  /** Gives nobody a slot for a while, because LCIC refused a request. */
+  pushBack(action: LcicAction, pauseMs: number): Promise<void>
+}
+
+/**
+ * Slots are 5 % further apart than the rate says. LCIC counts requests in each second as they arrive: of slots exactly
+ * 1/20 s apart, 21 arrive within a second as soon as one is late by a hair. At 1.05/20 s, 21 slots span 1,050 ms: requests
+ * may be delayed by up to 50 ms more or less than each other before the limit is met, and 95 % of it is used.
+ */
+const HEADROOM = 1.05
+
+/** LCIC counts over one second; after a second of silence nothing counts any more. */
+const PAUSE_MS = 1000
+
+export function createBudget({
+  db,
+  lcic,
+  clock,
+  requestsPerSecond,
+}: {
+  db: Kysely<Database>
+  lcic: Lcic
+  clock: Clock
+  requestsPerSecond: number
+}): Budget {
+  const spacingMs = (1000 / requestsPerSecond) * HEADROOM
+  return {
+    async take(action, mostMs, signal) {
+      const waitMs = await reserveSlot(db, { budget: lcic.budgetOf(action), spacingMs, mostMs })
+      if (waitMs === undefined) {
+        throw new SourceError(
+          'throttled',
+          'E_BUDGET',
+          'No slot of the request budget is free in the time that is left.',
+        )
+      }
+      if (waitMs > 0) await clock.sleep(Math.ceil(waitMs), signal)
+    },
+    async pushBack(action, pauseMs) {
+      await pushBackBudget(db, { budget: lcic.budgetOf(action), pauseMs: Math.max(PAUSE_MS, pauseMs) })
+    },
+  }
+}

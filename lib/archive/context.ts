@@ -1,0 +1,53 @@
+import type { Kysely } from 'kysely'
+import type { Logger } from 'pino'
+import type { Clock } from '../clock'
+import type { Lease } from '../db/leases'
+import type { Database } from '../db/tables'
+import type { Lcic } from '../lcic/client'
+import type { Budget } from './budget'
+
+/** What archiving needs of the world. */
+export interface ArchiveContext {
+  readonly db: Kysely<Database>
+  readonly lcic: Lcic
+  readonly budget: Budget
+  readonly clock: Clock
+  readonly log: Logger
+  /** Told of each step, for progress; must not throw. */
+  readonly observe?: (event: ArchiveEvent) => void
+}
+
+export type ArchiveEvent =
+  | {
+      readonly type: 'page'
+      readonly roomId: bigint
+      readonly page: number
+      readonly records: number
+      readonly total: number
+    }
+  | { readonly type: 'refused'; readonly roomId: bigint; readonly code: string; readonly retryInMs: number }
+
+/** How long one call may take. */
+export interface Patience {
+  /** How long to keep asking, in this process, while a room's statistics are being computed. */
+  readonly waitMs: number
+  /** When the caller has to be done, in milliseconds since the epoch. */
+  readonly deadline?: number
+  /** Milliseconds for each request. */
+  readonly requestTimeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** One attempt at one room, under a lease. */
+export interface Attempt {
+  readonly lease: Lease
+  readonly number: number
+  /** RequestIds of all answers to this attempt, refusals included. */
+  readonly requestIds: string[]
+}
+
+/** How long a lease lasts when it is not renewed; each landed page and each retry renews it. */
+export const LEASE_MS = 60_000
+
+/** The lease was lost to another process, which goes on with the room: this one must not write any more. */
+export class LeaseLostError extends Error {}

@@ -1,0 +1,143 @@
+import { isDeepStrictEqual } from 'node:util'
+import { linkedController } from '../abort'
+import type { ArchivedRoom, LandedPage } from '../db/begin-attempt'
+import { landPage } from '../db/land-page'
+import { PAGE_LIMIT } from '../lcic/client'
+import type { PageFigures, RoomFigures, StatisticsPage } from '../lcic/statistics'
+import { type ArchiveContext, type Attempt, LEASE_MS, LeaseLostError, type Patience } from './context'
+import { requestPage } from './request-page'
+
+/** The pages of an attempt contradict each other; the message says how. */
+export class InconsistentPagesError extends Error {}
+
+/** A landed page of a room's statistics. */
+export type RoomPage = LandedPage<PageFigures>
+
+/** Pages asked for at once: enough to use the whole budget on one room when an answer takes up to 200 ms. */
+const PAGES_IN_FLIGHT = 4
+
+/**
+ * Pulls and lands the pages of an attempt that are not landed yet, until there are as many records as LCIC announced:
+ * never until a short page, since nothing says that pages are full.
+ *
+ * @returns all pages of the attempt, by number
+ * @throws {InconsistentPagesError} if the pages disagree about the room, or end before, or go beyond, what was announced
+ */
+export async function pullPages(
+  context: ArchiveContext,
+  attempt: Attempt,
+  { landed, archived }: { landed: readonly RoomPage[]; archived?: ArchivedRoom },
+  patience: Patience,
+): Promise<RoomPage[]> {
+  const pages = new Map<number, RoomPage>()
+  const inFlight = new Map<number, Promise<void>>()
+  const stop = linkedController(patience.signal)
+
+  async function pull(page: number): Promise<void> {
+    const answer = await requestPage(context, attempt, page, { ...patience, signal: stop.signal })
+    requireAgreement(pages, page, answer.figures)
+    const { recordCount, figures, contentHash, requestId } = answer
+    await land(context, attempt, page, answer, archived)
+    pages.set(page, { page, recordCount, figures, contentHash, requestId })
+    const records = countRecords(pages)
+    context.observe?.({ type: 'page', roomId: attempt.lease.roomId, page, records, total: figures.Total })
+  }
+
+  try {
+    for (const page of landed) {
+      requireAgreement(pages, page.page, page.figures)
+      pages.set(page.page, page)
+    }
+    for (;;) {
+      const page = nextPage(pages, inFlight)
+      if (page !== undefined) {
+        const pulled = pull(page).finally(() => inFlight.delete(page))
+        inFlight.set(page, pulled)
+      } else if (inFlight.size > 0) {
+        await Promise.race(inFlight.values())
+      } else {
+        break
+      }
+    }
+  } catch (error) {
+    stop.abort(error)
+    await Promise.allSettled(inFlight.values())
+    throw error
+  } finally {
+    stop.unlink()
+  }
+  requireWholeness(pages)
+  return [...pages.values()].sort((a, b) => a.page - b.page)
+}
+
+/** The next page to ask for; `undefined` while answers have to be awaited first, and when all is there. */
+function nextPage(pages: ReadonlyMap<number, RoomPage>, inFlight: ReadonlyMap<number, unknown>): number | undefined {
+  const total = announcedTotal(pages)
+  if (total === undefined) return inFlight.size === 0 ? 1 : undefined
+  if (inFlight.size >= PAGES_IN_FLIGHT) return undefined
+  // The pages in flight are expected to be full; should one turn out short, its answer brings us here again.
+  if (total - countRecords(pages) <= inFlight.size * PAGE_LIMIT) return undefined
+  // An empty page is the end, whatever was announced.
+  for (const { recordCount } of pages.values()) if (recordCount === 0) return undefined
+  let page = 1
+  while (pages.has(page) || inFlight.has(page)) page++
+  return page
+}
+
+async function land(
+  { db, clock }: ArchiveContext,
+  { lease, number }: Attempt,
+  page: number,
+  { body, records, requestId, figures, recordCount, contentHash }: StatisticsPage,
+  archived: ArchivedRoom | undefined,
+): Promise<void> {
+  const now = clock.now()
+  const unchanged = archived?.pageHashes[page] === contentHash
+  const content = archived && unchanged ? { sameAsAttempt: archived.attempt } : { body, ...(records && { records }) }
+  const held = await landPage(db, {
+    lease,
+    until: new Date(now + LEASE_MS),
+    page: { attempt: number, page, requestId, content, figures, recordCount, contentHash, fetchedAt: new Date(now) },
+  })
+  if (!held) throw new LeaseLostError()
+}
+
+/** Every page must say the same of the room as those that landed before it. */
+function requireAgreement(pages: ReadonlyMap<number, RoomPage>, page: number, figures: PageFigures): void {
+  const [first] = pages.values()
+  if (!first) return
+  const expected = agreedFigures(first.figures)
+  const found = agreedFigures(figures)
+  if (isDeepStrictEqual(expected, found)) return
+  throw new InconsistentPagesError(
+    `page ${first.page} says ${differing(expected, found)}, page ${page} ${differing(found, expected)}`,
+  )
+}
+
+function requireWholeness(pages: ReadonlyMap<number, RoomPage>): void {
+  const total = announcedTotal(pages)
+  const records = countRecords(pages)
+  if (records === total) return
+  throw new InconsistentPagesError(`LCIC announced ${total} records, and its ${pages.size} pages hold ${records}`)
+}
+
+function agreedFigures({ extra: _, ...figures }: PageFigures): RoomFigures {
+  return figures
+}
+
+function differing(these: RoomFigures, others: RoomFigures): string {
+  const other = new Map(Object.entries(others))
+  const entries = Object.entries(these).filter(([name, value]) => other.get(name) !== value)
+  return entries.map(([name, value]) => `${name} ${value}`).join(', ')
+}
+
+function announcedTotal(pages: ReadonlyMap<number, RoomPage>): number | undefined {
+  const [first] = pages.values()
+  return first?.figures.Total
+}
+
+function countRecords(pages: ReadonlyMap<number, RoomPage>): number {
+  let records = 0
+  for (const { recordCount } of pages.values()) records += recordCount
+  return records
+}

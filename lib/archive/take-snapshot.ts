@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import type { ArchivedRoom } from '../db/begin-attempt'
+import { countMembers } from '../db/count-members'
+import { discardPages } from '../db/discard-pages'
+import { concludedRuns, finishRun } from '../db/finish-run'
+import { lockLease } from '../db/leases'
+import { fingerprintRecords, type MergeResult, mergeMembers } from '../db/merge-members'
+import { completeJob } from '../db/settle-job'
+import type { Database } from '../db/tables'
+import { upsertRoom } from '../db/upsert-room'
+import { type ArchiveContext, type Attempt, LeaseLostError } from './context'
+import type { RoomPage } from './pull-pages'
+
+/** What became of an attempt whose pages are all there. */
+export type SnapshotOutcome =
+  /** The archive now says what the pages say. */
+  | 'archived'
+  /** The archive said so already; nothing but the run was written. */
+  | 'unchanged'
+  /** Members of the archive are not in it: kept as evidence, applied if the next read says the same. */
+  | 'shrunk'
+  /** Nobody is in it, yet the archive has members: kept as evidence, never applied. */
+  | 'emptied'
+  /** A record names no user, or a user is listed twice; read again. */
+  | 'inconsistent'
+
+export interface Snapshot {
+  readonly outcome: SnapshotOutcome
+  readonly inserted: number
+  readonly updated: number
+  readonly removed: number
+  /** Records left out because LCIC keeps listing a user more than once. */
+  readonly duplicates: number
+  /** Why it was not applied. */
+  readonly reason?: string
+}
+
+/** A user listed twice is believed once this many reads in a row said the same. */
+const DUPLICATES_BELIEVED_AFTER = 3
+
+/**
+ * Decides what the pages of an attempt are worth, and applies them: room, members, tombstones, run and job in one
+ * transaction, so that a reader sees the room as it was or as it is now.
+ *
+ * @throws {LeaseLostError} if another process has taken the room over; nothing is written then
+ */
+export async function takeSnapshot(
+  { db, clock }: Pick<ArchiveContext, 'db' | 'clock'>,
+  { lease, number: attempt, requestIds }: Attempt,
+  pages: readonly RoomPage[],
+  archived: ArchivedRoom | undefined,
+): Promise<Snapshot> {
+  const { roomId } = lease
+  const [first] = pages
+  if (!first) throw new TypeError('A snapshot needs a page.')
+  const { figures } = first
+  const contentHash = hashOf(pages)
+  const now = new Date(clock.now())
+
+  return db.transaction().execute(async (tx) => {
+    if (!(await lockLease(tx, lease))) throw new LeaseLostError()
+    const snapshot = await apply(tx)
+    await finishRun(tx, {
+      roomId,
+      attempt,
+      now,
+      requestIds,
+      errorMessage: snapshot.reason,
+      ...snapshot,
+    })
+    if (snapshot.outcome === 'unchanged') await discardPages(tx, { roomId, attempt })
+    if (snapshot.outcome === 'archived' || snapshot.outcome === 'unchanged') {
+      await completeJob(tx, { lease, now, endedAt: figures.RealEndTime, requestId: requestIds.at(-1) })
+    }
+    return snapshot
+  })
+
+  async function apply(tx: Kysely<Database>): Promise<Snapshot & { contentHash: string }> {
+    if (archived?.contentHash === contentHash && (await countMembers(tx, roomId)) === archived.members) {
+      return { outcome: 'unchanged', ...nothingWritten, contentHash }
+    }
+    const { merge, fingerprint, problem } = await mergeIfSound(tx)
+    if (problem) return { ...problem, ...nothingWritten, contentHash: fingerprint ?? contentHash }
+    await upsertRoom(tx, {
+      room: roomFacts(roomId, figures),
+      attempt,
+      contentHash,
+      membersChanged: merge.inserted + merge.updated + merge.removed > 0,
+      now,
+    })
+    return {
+      outcome: 'archived',
+      inserted: merge.inserted,
+      updated: merge.updated,
+      removed: merge.removed,
+      duplicates: merge.records - merge.users,
+      contentHash,
+    }
+  }
+
+  /** Merges; where the archive would lose members or a user is listed twice, only if earlier reads said the same. */
+  async function mergeIfSound(
+    tx: Kysely<Database>,
+  ): Promise<{ merge: MergeResult; fingerprint?: string; problem?: { outcome: SnapshotOutcome; reason: string } }> {
+    const options = { roomId, attempt, total: figures.Total, now }
+    const merge = await mergeMembers(tx, { ...options, keepOneOfDuplicates: false, allowRemovals: false })
+    if (merge.merged) return { merge }
+    const problem = problemOf(merge, figures.Total)
+    if (problem.outcome === 'emptied' || merge.nameless > 0 || merge.records !== figures.Total)
+      return { merge, problem }
+
+    const fingerprint = await fingerprintRecords(tx, { roomId, attempt })
+    const saidBefore = await timesSaidBefore(tx, { roomId, attempt, fingerprint })
+    const keepOneOfDuplicates = merge.users < merge.records
+    const needed = keepOneOfDuplicates ? DUPLICATES_BELIEVED_AFTER : 2
+    if (saidBefore + 1 < needed) return { merge, fingerprint, problem }
+    const confirmed = await mergeMembers(tx, { ...options, keepOneOfDuplicates, allowRemovals: true })
+    return confirmed.merged ? { merge: confirmed } : { merge: confirmed, fingerprint, problem }
+  }
+}
+
+/** The room's row, from the figures of its pages. */
+export function roomFacts(roomId: bigint, figures: RoomPage['figures']) {
+  return {
+    roomId,
+    total: figures.Total,
+    peakMemberNumber: figures.PeakMemberNumber,
+    memberNumber: figures.MemberNumber,
+    realStartTime: figures.RealStartTime,
+    realEndTime: figures.RealEndTime,
+    messageCount: figures.MessageCount,
+    micCount: figures.MicCount,
+    extra: figures.extra,
+  }
+}
+
+const nothingWritten = { inserted: 0, updated: 0, removed: 0, duplicates: 0 }
+
+/** How many of the newest reads, without a break, gave this very fingerprint. */
+async function timesSaidBefore(
+  tx: Kysely<Database>,
+  { roomId, attempt, fingerprint }: { roomId: bigint; attempt: number; fingerprint: string },
+): Promise<number> {
+  const runs = await concludedRuns(tx, { roomId, before: attempt, limit: DUPLICATES_BELIEVED_AFTER })
+  const other = runs.findIndex((run) => run.content_hash !== fingerprint)
+  return other === -1 ? runs.length : other
+}
+
+function problemOf(merge: MergeResult, total: number): { outcome: SnapshotOutcome; reason: string } {
+  const { records, users, nameless, absent } = merge
+  if (records !== total) {
+    return { outcome: 'inconsistent', reason: `LCIC announced ${total} records, and ${records} were landed` }
+  }
+  if (nameless > 0) return { outcome: 'inconsistent', reason: `${nameless} of ${records} records name no user` }
+  if (users < records) {
+    return { outcome: 'inconsistent', reason: `${records} records name only ${users} users: some are listed twice` }
+  }
+  if (records === 0) {
+    return { outcome: 'emptied', reason: `LCIC now lists nobody, the archive has ${absent} members and keeps them` }
+  }
+  return {
+    outcome: 'shrunk',
+    reason: `LCIC now lists ${records} members and lacks ${absent} that the archive has; they are kept until a second read says the same`,
+  }
+}
+
+/** Equal for two reads that gave the same pages. */
+function hashOf(pages: readonly RoomPage[]): string {
+  const hash = createHash('sha256')
+  for (const { contentHash } of pages) hash.update(contentHash)
+  return hash.digest('hex')
+}

@@ -1,0 +1,144 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { UsageError } from './errors'
+
+/**
+ * The environment, read and checked in one place: nothing else reads `process.env`.
+ * Values are checked when the program starts, so a typing error is told before the first request.
+ */
+export interface Config {
+  /** `postgres://…`; absent: the command line starts its own PostgreSQL. */
+  readonly databaseUrl?: string
+  /** Certificate authority of the database server, PEM. */
+  readonly databaseCa?: string
+  readonly lcic: LcicConfig
+  /** Requests a second that all instances together may send, per API action. */
+  readonly requestsPerSecond: number
+  readonly logLevel?: LogLevel
+}
+
+/** How to reach LCIC. */
+export interface LcicConfig {
+  /** Base URL, without path. */
+  readonly endpoint: URL
+  readonly region?: string
+  /** Read anew at every request: the credentials a function gets from its role change while it runs. */
+  readonly credentials: () => Credentials
+}
+
+export interface Credentials {
+  readonly secretId: string
+  readonly secretKey: string
+  /** Only temporary credentials have one. */
+  readonly token?: string
+}
+
+export type LogLevel = (typeof logLevels)[number]
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * @throws {UsageError} `E_CONFIG`: one line for each variable that is wrong, with an example. Values are never quoted:
+ *   they may be secrets.
+ */
+export function readConfig(environment: Environment = process.env): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()))
+  const { success, data, error } = schema.safeParse(given)
+  if (!success) {
+    const lines = error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+    throw new UsageError('E_CONFIG', `The environment is not right:\n${lines.join('\n')}`)
+  }
+  return {
+    ...(data.DATABASE_URL && { databaseUrl: data.DATABASE_URL }),
+    ...(data.DATABASE_CA && { databaseCa: data.DATABASE_CA }),
+    lcic: {
+      endpoint: data.LCIC_ENDPOINT,
+      ...(data.LCIC_REGION && { region: data.LCIC_REGION }),
+      credentials: () => readCredentials(environment),
+    },
+    requestsPerSecond: data.LCIC_REQUESTS_PER_SECOND,
+    ...(data.LOG_LEVEL && { logLevel: data.LOG_LEVEL }),
+  }
+}
+
+/**
+ * The SDK's own variable names, or those that SCF sets for a function with a role. The first set that is there is
+ * taken whole: an id of one never meets the key of the other.
+ *
+ * @throws {UsageError} `E_CREDENTIALS` when neither set is complete.
+ */
+function readCredentials(environment: Environment): Credentials {
+  for (const prefix of ['TENCENTCLOUD_SECRET_', 'TENCENTCLOUD_SECRET']) {
+    const secretId = environment[`${prefix}ID`]?.trim()
+    const secretKey = environment[`${prefix}KEY`]?.trim()
+    const token = environment[`${prefix.replace('SECRET', 'SESSION')}TOKEN`]?.trim()
+    if (secretId && secretKey) return { secretId, secretKey, ...(token && { token }) }
+  }
+  throw new UsageError(
+    'E_CREDENTIALS',
+    'No Tencent Cloud credentials: set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY ' +
+      '(and TENCENTCLOUD_SESSION_TOKEN for temporary ones). To see it work without an account, run: lcic-archive demo',
+  )
+}
+
+const schema = z.object({
+  DATABASE_URL: z
+    .string()
+    .refine((text) => /^postgres(ql)?:$/.test(urlOf(text)?.protocol ?? ''), {
+      message: 'must be a PostgreSQL URL, for example postgres://user:password@host:5432/lcic?sslmode=verify-full',
+    })
+    .optional(),
+  DATABASE_CA: z.string().transform(readPem).optional(),
+  LCIC_ENDPOINT: z
+    .string()
+    .default('https://lcic.tencentcloudapi.com')
+    .transform((text, context) => {
+      const url = urlOf(/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`)
+      const wrong = endpointProblem(url)
+      if (url && !wrong) return url
+      context.addIssue({
+        code: 'custom',
+        message: `${wrong}, for example https://lcic.intl.tencentcloudapi.com or http://127.0.0.1:9701`,
+      })
+      return z.NEVER
+    }),
+  LCIC_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{2,40}$/, 'must be a region such as ap-guangzhou')
+    .optional(),
+  LCIC_REQUESTS_PER_SECOND: z.coerce
+    .number('must be a number, for example 10')
+    .positive('must be above 0, for example 10')
+    .max(100_000, 'must be at most 100000; the API itself allows 20')
+    .default(20),
+  LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).optional(),
+})
+
+function endpointProblem(url: URL | undefined): string | undefined {
+  if (!url || !/^https?:$/.test(url.protocol)) return 'must be an https URL'
+  if (url.username || url.password || url.search || url.hash || url.pathname !== '/')
+    return 'must have no path, user or query'
+  if (url.protocol === 'http:' && !isLoopback(url.hostname))
+    return 'may be http only on this machine (127.0.0.1, localhost)'
+  return undefined
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+}
+
+function urlOf(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}
+
+/** PEM text, or the path of a file that holds it. */
+function readPem(textOrPath: string, context: z.core.$RefinementCtx<string>): string {
+  const pem = existsSync(textOrPath) ? readFileSync(textOrPath, 'utf8') : textOrPath.replaceAll('\\n', '\n')
+  if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem
+  context.addIssue({
+    code: 'custom',
+    message: 'must be a certificate in PEM form, or the path of a file that holds one',
+  })
+  return z.NEVER
+}

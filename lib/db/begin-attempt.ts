@@ -1,0 +1,102 @@
+import { type Kysely, sql } from 'kysely'
+import type { Lease } from './leases'
+import type { Database } from './tables'
+
+/** A page that is in raw_pages already. */
+export interface LandedPage<Figures> {
+  readonly page: number
+  readonly recordCount: number
+  /** What it says of the room as a whole, as it was given to `landPage`. */
+  readonly figures: Figures
+  readonly contentHash: string
+  readonly requestId: string | null
+}
+
+export interface BegunAttempt<Figures> {
+  readonly attempt: number
+  /** Pages that an earlier attempt landed before it was cut off; they belong to this attempt now. */
+  readonly landed: readonly LandedPage<Figures>[]
+  /** What the archive holds of the room; absent if it was never archived. */
+  readonly archived?: ArchivedRoom
+}
+
+export interface ArchivedRoom {
+  readonly attempt: number
+  readonly contentHash: string
+  /** Members it was built with: Total, less the records left out because they named a user again. */
+  readonly members: number
+  readonly pageHashes: Readonly<Record<string, string>>
+}
+
+/** Outcomes after which the landed pages are no beginning of anything: they were looked at as a whole. */
+const CONCLUDED = ['archived', 'unchanged', 'shrunk', 'emptied', 'inconsistent']
+
+/**
+ * Opens the next attempt at a room, in one statement. A run that is still open belonged to someone who died: it is
+ * closed as interrupted. Pages of an attempt that never came to a conclusion are taken over, unless they are older than
+ * `resumeAfter`. Of contradictory attempts only the newest one's pages are kept.
+ *
+ * @returns `undefined` if the lease is lost
+ */
+export async function beginAttempt<Figures>(
+  db: Kysely<Database>,
+  { lease, now, resumeAfter }: { lease: Lease; now: Date; resumeAfter: Date },
+): Promise<BegunAttempt<Figures> | undefined> {
+  const { roomId, holder } = lease
+  const { rows } = await sql<{
+    attempt: number
+    landed: LandedPage<Figures>[]
+    archived: ArchivedRoom | null
+  }>`
+    with job as (
+      select room_id from archive.jobs where room_id = ${roomId} and leased_by = ${holder} for update
+    ), last as (
+      select r.attempt, r.outcome is null or r.outcome <> all (${CONCLUDED}::text[]) as resumable
+      from archive.runs r join job using (room_id)
+      order by r.attempt desc
+      limit 1
+    ), closed as (
+      update archive.runs r
+      set finished_at = ${now}, outcome = 'interrupted', error_message = 'The process that worked on it died.'
+      from last
+      where r.room_id = ${roomId} and r.attempt = last.attempt and r.finished_at is null
+    ), dropped as (
+      delete from archive.raw_pages p
+      using archive.runs r, last
+      where p.room_id = ${roomId} and r.room_id = ${roomId} and r.attempt = p.attempt
+        and r.outcome = 'inconsistent' and r.attempt < last.attempt
+    ), adopted as (
+      update archive.raw_pages p
+      set attempt = last.attempt + 1
+      from last
+      where p.room_id = ${roomId} and p.attempt = last.attempt and last.resumable
+        and p.fetched_at > ${resumeAfter}
+      returning p.page, p.record_count, p.figures, p.content_hash, p.request_id
+    ), begun as (
+      insert into archive.runs (room_id, attempt, started_at)
+      select room_id, coalesce((select attempt from last), 0) + 1, ${now} from job
+      returning attempt
+    )
+    select
+      begun.attempt,
+      coalesce((
+        select json_agg(json_build_object(
+          'page', page, 'recordCount', record_count, 'figures', figures, 'contentHash', content_hash,
+          'requestId', request_id) order by page)
+        from adopted
+      ), '[]') as landed,
+      (
+        select json_build_object('attempt', a.attempt, 'contentHash', a.content_hash, 'members', a.total - coalesce((
+          select r.duplicates from archive.runs r where r.room_id = a.room_id and r.attempt = a.attempt
+        ), 0), 'pageHashes', coalesce((
+          select json_object_agg(p.page, p.content_hash)
+          from archive.raw_pages p
+          where p.room_id = a.room_id and p.attempt = a.attempt
+        ), '{}'))
+        from archive.rooms a
+        where a.room_id = ${roomId}
+      ) as archived
+    from begun`.execute(db)
+  const begun = rows[0]
+  return begun && { attempt: begun.attempt, landed: begun.landed, ...(begun.archived && { archived: begun.archived }) }
+}

@@ -1,0 +1,90 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { DatabaseError, UsageError } from '../errors'
+import type { Database } from './tables'
+
+export interface ConnectOptions {
+  /** `postgres://…`; `sslmode` may be `disable`, `require`, `verify-ca` or `verify-full`. Absent means `disable`. */
+  readonly url: string
+  /** Certificate authority, PEM; needed for `verify-*` where the server's is not a public one. */
+  readonly ca?: string
+  /** Most connections at once. */
+  readonly max?: number
+}
+
+/**
+ * A pool of connections. Nothing is connected until the first query.
+ *
+ * int8 columns come as `bigint`. Idle connections do not keep the process alive, so a function's invocation ends with
+ * its answer.
+ */
+export function connect({ url, ca, max = 10 }: ConnectOptions): Kysely<Database> {
+  const pool = new pg.Pool({
+    ...connectionOf(url, ca),
+    application_name: 'lcic-archive',
+    max,
+    allowExitOnIdle: true,
+    keepAlive: true,
+    connectionTimeoutMillis: 15_000,
+    idleTimeoutMillis: 30_000,
+    types: { getTypeParser },
+  })
+  // A connection that breaks while idle is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => undefined)
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** SQLSTATE classes and network codes that mean the server is not there (now), whatever was asked of it. */
+export function isConnectionProblem(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if (error instanceof AggregateError) return error.errors.some(isConnectionProblem)
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return (
+    /^(08|57P0|53300|28|3D000)/.test(code) ||
+    /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE)/.test(code) ||
+    /^(Connection terminated|timeout exceeded when trying to connect|The server does not support SSL)/.test(
+      error.message,
+    )
+  )
+}
+
+/** The same failure, saying what to look at; the URL's password is not in it. */
+export function databaseUnreachable(cause: unknown): DatabaseError {
+  const reasons = cause instanceof AggregateError ? cause.errors : [cause]
+  const reason = reasons.map((error) => (error instanceof Error ? error.message : String(error))).join('; ')
+  return new DatabaseError(
+    'E_DATABASE_UNREACHABLE',
+    `The database could not be reached: ${reason}. Check DATABASE_URL, the network, and that the server is up.`,
+    { cause },
+  )
+}
+
+function getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
+  return oid === pg.types.builtins.INT8 ? BigInt : pg.types.getTypeParser(oid, format ?? 'text')
+}
+
+/** libpq's meaning of `sslmode`, which the pg package does not share: there `require` would verify the server's name. */
+function connectionOf(url: string, ca: string | undefined): pg.PoolConfig {
+  const parsed = new URL(url)
+  const mode = parsed.searchParams.get('sslmode') ?? 'disable'
+  for (const name of [...parsed.searchParams.keys()]) if (name.startsWith('ssl')) parsed.searchParams.delete(name)
+  const connectionString = parsed.toString()
+  switch (mode) {
+    case 'disable':
+      return { connectionString, ssl: false }
+    case 'require':
+      return { connectionString, ssl: { rejectUnauthorized: false } }
+    case 'verify-ca':
+      return {
+        connectionString,
+        ssl: { rejectUnauthorized: true, ...(ca && { ca }), checkServerIdentity: () => undefined },
+      }
+    case 'verify-full':
+      return { connectionString, ssl: { rejectUnauthorized: true, ...(ca && { ca }) } }
+    default:
+      throw new UsageError(
+        'E_CONFIG',
+        `DATABASE_URL: sslmode ${mode} is not supported; use disable, require, verify-ca or verify-full.`,
+      )
+  }
+}

@@ -1,0 +1,49 @@
+import { type Kysely, sql } from 'kysely'
+import type { Database } from './tables'
+
+export interface RunResult {
+  readonly roomId: bigint
+  readonly attempt: number
+  readonly now: Date
+  readonly outcome: string
+  readonly errorCode?: string | undefined
+  readonly errorMessage?: string | undefined
+  readonly requestIds: readonly string[]
+  readonly inserted?: number
+  readonly updated?: number
+  readonly removed?: number
+  readonly duplicates?: number
+  readonly contentHash?: string | undefined
+}
+
+/** Closes an attempt's run, if it is still open, and counts the pages it landed. */
+export async function finishRun(db: Kysely<Database>, run: RunResult): Promise<void> {
+  await sql`
+    update archive.runs
+    set finished_at = ${run.now}, outcome = ${run.outcome},
+      error_code = ${run.errorCode ?? null}, error_message = ${run.errorMessage ?? null},
+      request_ids = ${run.requestIds}::text[],
+      inserted = ${run.inserted ?? 0}, updated = ${run.updated ?? 0}, removed = ${run.removed ?? 0},
+      duplicates = ${run.duplicates ?? 0}, content_hash = ${run.contentHash ?? null},
+      (pages, records) = (
+        select count(*), coalesce(sum(record_count), 0)
+        from archive.raw_pages
+        where room_id = ${run.roomId} and attempt = ${run.attempt})
+    where room_id = ${run.roomId} and attempt = ${run.attempt} and finished_at is null`.execute(db)
+}
+
+/** The newest runs of a room that came to a conclusion about its pages, before the given attempt; newest first. */
+export async function concludedRuns(
+  db: Kysely<Database>,
+  { roomId, before, limit }: { roomId: bigint; before: number; limit: number },
+): Promise<{ outcome: string | null; content_hash: string | null }[]> {
+  return db
+    .selectFrom('archive.runs')
+    .select(['outcome', 'content_hash'])
+    .where('room_id', '=', roomId)
+    .where('attempt', '<', before)
+    .where('outcome', 'in', ['archived', 'unchanged', 'shrunk', 'emptied', 'inconsistent'])
+    .orderBy('attempt', 'desc')
+    .limit(limit)
+    .execute()
+}

@@ -1,0 +1,162 @@
+import { type Kysely, sql } from 'kysely'
+import type { Database } from './tables'
+
+export interface MergeOptions {
+  readonly roomId: bigint
+  readonly attempt: number
+  /** What LCIC announced; the merge happens only if exactly so many records are there. */
+  readonly total: number
+  readonly now: Date
+  /** Take the best record of a user that is listed more than once; otherwise such a snapshot is not merged. */
+  readonly keepOneOfDuplicates: boolean
+  /** Mark members as removed that are not in the snapshot; otherwise a snapshot that lacks any is not merged. */
+  readonly allowRemovals: boolean
+}
+
+/** What the snapshot looks like beside the archive, and what was written. */
+export interface MergeResult {
+  /** False: nothing was written, for one of the reasons that the counts below show. */
+  readonly merged: boolean
+  readonly records: number
+  /** Different users among them. */
+  readonly users: number
+  /** Records without a user id. */
+  readonly nameless: number
+  /** Members of the archive that the snapshot lacks. */
+  readonly absent: number
+  readonly inserted: number
+  readonly updated: number
+  readonly removed: number
+}
+
+/**
+ * Merges the landed pages of an attempt into `member_records`: one statement, in which PostgreSQL reads the JSON as it
+ * landed, checks that it is whole, and writes the rows that differ, and only those.
+ *
+ * The join finds the rows that differ before any is touched: an `on conflict … where` would lock, and so write, each
+ * unchanged one. Of a user listed more than once it keeps the record with the longest presence, then the latest quit,
+ * then the first in page order.
+ */
+export async function mergeMembers(db: Kysely<Database>, options: MergeOptions): Promise<MergeResult> {
+  const { roomId, attempt, total, now, keepOneOfDuplicates, allowRemovals } = options
+  const { rows } = await sql<MergeResult>`
+    with listed as materialized (${recordsOf(roomId, attempt)}),
+    source as ${
+      keepOneOfDuplicates
+        ? sql`materialized (
+            select distinct on (user_id) * from listed
+            order by user_id, present_seconds desc nulls last, last_quit_at desc nulls last, page, position
+          )`
+        : sql`(select * from listed)`
+    },
+    present as materialized (
+      select user_id from archive.member_records where room_id = ${roomId} and removed_at is null
+    ),
+    counts as materialized (
+      select
+        (select count(*) from listed)::int as records,
+        (select count(*) from (select from listed group by user_id) as grouped)::int as users,
+        (select count(*) from listed where coalesce(user_id, '') = '')::int as nameless,
+        (select count(*) from present where not exists (
+          select from listed where listed.user_id = present.user_id))::int as absent
+    ),
+    verdict as materialized (
+      select *,
+        records = ${total} and nameless = 0
+        and (users = records or ${keepOneOfDuplicates})
+        and (absent = 0 or ${allowRemovals}) as merged
+      from counts
+    ),
+    written as (
+      insert into archive.member_records as m (
+        room_id, user_id, user_name, present_seconds, camera, mic, silence, answer_questions, hand_ups, first_join_at,
+        last_quit_at, rewards, ip_address, location, device, mic_count, message_count, role, group_id, sub_group_ids,
+        stage, current_state, extra, archived_at, changed_at)
+      select
+        ${roomId}, s.user_id, s.user_name, s.present_seconds, s.camera, s.mic, s.silence, s.answer_questions,
+        s.hand_ups, s.first_join_at, s.last_quit_at, s.rewards, s.ip_address, s.location, s.device, s.mic_count,
+        s.message_count, s.role, s.group_id, s.sub_group_ids, s.stage, s.current_state, s.extra, ${now}, ${now}
+      from source s
+      left join (select * from archive.member_records where room_id = ${roomId} offset 0) as a on a.user_id = s.user_id
+      where (select merged from verdict) and (
+        a.user_id is null or a.removed_at is not null
+        or (a.user_name, a.present_seconds, a.camera, a.mic, a.silence, a.answer_questions, a.hand_ups,
+            a.first_join_at, a.last_quit_at, a.rewards, a.ip_address, a.location, a.device, a.mic_count,
+            a.message_count, a.role, a.group_id, a.sub_group_ids, a.stage, a.current_state, a.extra)
+          is distinct from
+           (s.user_name, s.present_seconds, s.camera, s.mic, s.silence, s.answer_questions, s.hand_ups,
+            s.first_join_at, s.last_quit_at, s.rewards, s.ip_address, s.location, s.device, s.mic_count,
+            s.message_count, s.role, s.group_id, s.sub_group_ids, s.stage, s.current_state, s.extra))
+      on conflict (room_id, user_id) do update set
+        user_name = excluded.user_name, present_seconds = excluded.present_seconds, camera = excluded.camera,
+        mic = excluded.mic, silence = excluded.silence, answer_questions = excluded.answer_questions,
+        hand_ups = excluded.hand_ups, first_join_at = excluded.first_join_at, last_quit_at = excluded.last_quit_at,
+        rewards = excluded.rewards, ip_address = excluded.ip_address, location = excluded.location,
+        device = excluded.device, mic_count = excluded.mic_count, message_count = excluded.message_count,
+        role = excluded.role, group_id = excluded.group_id, sub_group_ids = excluded.sub_group_ids,
+        stage = excluded.stage, current_state = excluded.current_state, extra = excluded.extra,
+        changed_at = excluded.changed_at, removed_at = null
+      returning m.archived_at = m.changed_at and xmax = 0 as inserted
+    ),
+    removed as (
+      update archive.member_records m
+      set removed_at = ${now}, changed_at = ${now}
+      where m.room_id = ${roomId} and m.removed_at is null and (select merged and absent > 0 from verdict)
+        and not exists (select from listed where listed.user_id = m.user_id)
+      returning m.user_id
+    )
+    select v.merged, v.records, v.users, v.nameless, v.absent,
+      (select count(*) filter (where inserted) from written)::int as inserted,
+      (select count(*) filter (where not inserted) from written)::int as updated,
+      (select count(*) from removed)::int as removed
+    from verdict v`.execute(db)
+  const [result] = rows
+  if (!result) throw new TypeError('The merge gave no verdict.')
+  return result
+}
+
+/**
+ * A digest of an attempt's records whatever their order: two reads of equal fingerprint list the same members with the
+ * same values.
+ */
+export async function fingerprintRecords(
+  db: Kysely<Database>,
+  { roomId, attempt }: { roomId: bigint; attempt: number },
+): Promise<string> {
+  const { rows } = await sql<{ fingerprint: string | null }>`
+    with listed as (${recordsOf(roomId, attempt)}),
+    digests as (select md5((to_jsonb(listed) - 'page' - 'position')::text) as digest from listed)
+    select md5(string_agg(digest, '' order by digest)) as fingerprint from digests`.execute(db)
+  return rows[0]?.fingerprint ?? ''
+}
+
+/** The records of an attempt's pages as columns. A page that says the same as an earlier attempt's is read there. */
+function recordsOf(roomId: bigint, attempt: number) {
+  return sql`
+    select
+      p.page, r.position, r."UserId" as user_id, r."UserName" as user_name, r."PresentTime"::int as present_seconds,
+      r."Camera"::int as camera, r."Mic"::int as mic, r."Silence"::int as silence,
+      r."AnswerQuestions"::int as answer_questions, r."HandUps"::int as hand_ups,
+      to_timestamp(nullif(r."FirstJoinTimestamp", 0)) as first_join_at,
+      to_timestamp(nullif(r."LastQuitTimestamp", 0)) as last_quit_at, r."Rewords"::int as rewards,
+      r."IPAddress" as ip_address, r."Location" as location, r."Device"::int as device,
+      r."PerMemberMicCount"::int as mic_count, r."PerMemberMessageCount"::int as message_count, r."Role"::int as role,
+      r."GroupId" as group_id, r."SubGroupId" as sub_group_ids, r."Stage"::int as stage,
+      r."CurrentState"::int as current_state, coalesce(r.extra, '{}') as extra
+    from archive.raw_pages p
+    join archive.raw_pages b
+      on b.room_id = p.room_id and b.attempt = coalesce(p.same_as_attempt, p.attempt) and b.page = p.page
+    cross join lateral rows from (
+      -- Numbers are read as float8, which takes every form JSON allows (1.0, 1e3); all are whole and fit an int by now.
+      json_to_recordset(coalesce(b.records, b.body #> '{Response,MemberRecords}', '[]')) as (
+        "UserId" text, "UserName" text, "PresentTime" float8, "Camera" float8, "Mic" float8, "Silence" float8,
+        "AnswerQuestions" float8, "HandUps" float8, "FirstJoinTimestamp" float8, "LastQuitTimestamp" float8,
+        "Rewords" float8, "IPAddress" text, "Location" text, "Device" float8, "PerMemberMicCount" float8,
+        "PerMemberMessageCount" float8, "Role" float8, "GroupId" text, "SubGroupId" text[], "Stage" float8,
+        "CurrentState" float8, extra jsonb)
+    ) with ordinality as r (
+      "UserId", "UserName", "PresentTime", "Camera", "Mic", "Silence", "AnswerQuestions", "HandUps",
+      "FirstJoinTimestamp", "LastQuitTimestamp", "Rewords", "IPAddress", "Location", "Device", "PerMemberMicCount",
+      "PerMemberMessageCount", "Role", "GroupId", "SubGroupId", "Stage", "CurrentState", extra, position)
+    where p.room_id = ${roomId} and p.attempt = ${attempt}`
+}

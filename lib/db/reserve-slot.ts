@@ -1,0 +1,37 @@
+import { type Kysely, sql } from 'kysely'
+import type { Database } from './tables'
+
+/**
+ * Reserves the next slot of a budget: GCRA on one row, one statement. Slots are handed out in order, `spacingMs` apart,
+ * by the server's clock, whoever asks. A budget without a row starts now.
+ *
+ * @returns milliseconds until the slot, 0 or less if it is now; `undefined`, with nothing reserved, if it is more than
+ *   `mostMs` away.
+ */
+export async function reserveSlot(
+  db: Kysely<Database>,
+  { budget, spacingMs, mostMs }: { budget: string; spacingMs: number; mostMs: number },
+): Promise<number | undefined> {
+  const spacing = sql`make_interval(secs => ${spacingMs / 1000}::float8)`
+  const { rows } = await sql<{ wait_ms: number }>`
+    insert into archive.budgets as b (budget, next_slot_at)
+    values (${budget}, clock_timestamp() + ${spacing})
+    on conflict (budget) do update
+      set next_slot_at = greatest(b.next_slot_at, clock_timestamp()) + ${spacing}
+      where b.next_slot_at <= clock_timestamp() + make_interval(secs => ${Math.min(mostMs, YEAR_MS) / 1000}::float8)
+    returning extract(epoch from next_slot_at - ${spacing} - clock_timestamp())::float8 * 1000 as wait_ms`.execute(db)
+  return rows[0]?.wait_ms
+}
+
+/** Lets nobody have a slot of this budget for `pauseMs`: the source said that it was asked too often. */
+export async function pushBackBudget(
+  db: Kysely<Database>,
+  { budget, pauseMs }: { budget: string; pauseMs: number },
+): Promise<void> {
+  await sql`
+    update archive.budgets
+    set next_slot_at = greatest(next_slot_at, clock_timestamp() + make_interval(secs => ${pauseMs / 1000}::float8))
+    where budget = ${budget}`.execute(db)
+}
+
+const YEAR_MS = 365 * 24 * 3600 * 1000

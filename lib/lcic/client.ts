@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { v20220817 } from 'tencentcloud-sdk-nodejs/tencentcloud/services/lcic/v20220817'
+import { linkedController } from '../abort'
+import type { LcicConfig } from '../config'
+import { ArchiveError } from '../errors'
+import { kindOfCode, SourceError } from './errors'
+import { type HttpResponse, readBody, retryAfterMs } from './response'
+import { readStatisticsPage, type StatisticsPage } from './statistics'
+
+/** The most member records a page may hold. Source: DescribeRoomStatistics, `Limit`. */
+export const PAGE_LIMIT = 1000
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal
+  /** Milliseconds until the request is given up, connection and body included. */
+  readonly timeoutMs?: number
+}
+
+/** Tencent Cloud LCIC, as far as the archive asks it. Every method sends exactly one request. */
+export interface Lcic {
+  /**
+   * One page of a room's statistics.
+   *
+   * @param page from 1, each of up to {@link PAGE_LIMIT} records
+   * @throws {SourceError} whatever went wrong with the request, with its kind and RequestId
+   * @throws {UsageError} where there are no credentials
+   * @throws the signal's reason, once aborted
+   */
+  describeRoomStatistics(roomId: bigint, page: number, options?: RequestOptions): Promise<StatisticsPage>
+  /** Whose budget a request of this action counts against: the API counts by action, region and account. */
+  budgetOf(action: LcicAction): string
+  /** Closes idle connections. */
+  close(): void
+}
+
+export type LcicAction = 'DescribeRoomStatistics'
+
+/** The official SDK's client, with connections kept alive, a deadline on every request, and one kind of error. */
+export function createLcic({ endpoint, region, credentials }: LcicConfig): Lcic {
+  const agent = new (endpoint.protocol === 'http:' ? HttpAgent : HttpsAgent)({ keepAlive: true, maxSockets: 64 })
+  const client = new v20220817.Client({
+    // Asked anew for each request, because the credentials of a role change.
+    credential: { getCredential: async () => credentials() },
+    ...(region !== undefined && { region }),
+    profile: { httpProfile: { protocol: `${endpoint.protocol}//`, endpoint: endpoint.host, agent, reqTimeout: 3600 } },
+  })
+  keepBodies(client)
+
+  async function request(action: LcicAction, parameters: object, options: RequestOptions): Promise<Answer> {
+    // The SDK would take missing credentials for a network error.
+    credentials()
+    const deadline = linkedController(options.signal)
+    const timer = setTimeout(() => deadline.abort(), options.timeoutMs ?? 30_000)
+    try {
+      return await client.request(action, parameters, { signal: deadline.signal })
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      throw toSourceError(error, deadline.signal.aborted)
+    } finally {
+      clearTimeout(timer)
+      deadline.unlink()
+    }
+  }
+
+  return {
+    async describeRoomStatistics(roomId, page, options = {}) {
+      // The SDK's types say number, its serialiser takes bigint: ids above 2^53 stay whole.
+      const parameters = { RoomId: roomId, Page: page, Limit: PAGE_LIMIT }
+      const answer = await request('DescribeRoomStatistics', parameters, options)
+      return readStatisticsPage(answer)
+    },
+    budgetOf(action) {
+      const { secretId, token } = credentials()
+      // Temporary credentials of one role differ between instances, yet count against the same account.
+      const account = token ? 'role' : createHash('sha256').update(secretId).digest('hex').slice(0, 12)
+      return [action, endpoint.host, region ?? '-', account].join(' ')
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+/** An API answer: its `Response`, and the text it was read from. */
+export interface Answer {
+  readonly body: string
+  readonly response: unknown
+}
+
+/**
+ * Makes the SDK's client hand out the answer's text beside the parsed `Response`. The SDK offers no way to it, and
+ * serialising what it parsed would lose what JavaScript's numbers cannot hold; its own reading of errors stays in use.
+ */
+function keepBodies(client: object): void {
+  const parse: unknown = Reflect.get(client, 'parseResponse')
+  if (typeof parse !== 'function') throw new TypeError('tencentcloud-sdk-nodejs no longer has parseResponse.')
+  Reflect.set(client, 'parseResponse', async (response: HttpResponse): Promise<Answer> => {
+    const body = await readBody(response)
+    try {
+      const parsed: unknown = await parse.call(client, {
+        status: response.status,
+        statusText: response.statusText,
+        headers: response.headers,
+        json: async () => JSON.parse(body),
+      })
+      return { body, response: parsed }
+    } catch (error) {
+      throw error instanceof Error ? Object.assign(error, { retryAfterMs: retryAfterMs(response) }) : error
+    }
+  })
+}
+
+/** Every failure the SDK can throw, as one typed error. */
+function toSourceError(error: unknown, timedOut: boolean): ArchiveError {
+  if (error instanceof ArchiveError) return error
+  if (timedOut) return new SourceError('transient', 'E_TIMEOUT', 'LCIC did not answer in time.', { cause: error })
+  const thrown: SdkFailure = error instanceof Error ? error : new Error(String(error))
+  const details = { cause: error, requestId: thrown.requestId || undefined, retryAfterMs: thrown.retryAfterMs }
+  if (typeof thrown.code === 'string' && thrown.requestId !== undefined) {
+    return new SourceError(kindOfCode(thrown.code), thrown.code, thrown.message, details)
+  }
+  if (thrown.httpCode !== undefined) {
+    const kind = thrown.httpCode === 429 ? 'throttled' : thrown.httpCode >= 500 ? 'transient' : 'unknown'
+    return new SourceError(kind, `E_HTTP_${thrown.httpCode}`, `LCIC answered HTTP ${thrown.httpCode}.`, details)
+  }
+  if (thrown instanceof SyntaxError || thrown instanceof TypeError) {
+    return new SourceError('transient', 'E_NOT_AN_API_ANSWER', 'The answer is not one of API 3.0.', details)
+  }
+  return new SourceError('transient', 'E_NETWORK', `LCIC could not be reached: ${thrown.message}`, details)
+}
+
+interface SdkFailure extends Error {
+  code?: string
+  requestId?: string
+  httpCode?: number
+  retryAfterMs?: number
+}

@@ -1,0 +1,69 @@
+import { ArchiveError } from '../errors'
+
+/** What a failure means for the room that was asked for; decides what happens next. */
+export type FailureKind =
+  /** The room's statistics are still being computed. */
+  | 'not_ready'
+  /** The class is still going on. */
+  | 'not_ended'
+  /** Too many requests: slow down, the room is not to blame. */
+  | 'throttled'
+  /** May work next time. */
+  | 'transient'
+  /** LCIC knows no such room; vendors answer so for rooms that exist, too. */
+  | 'gone'
+  /** The room expired unused: there are no statistics. */
+  | 'expired'
+  /** Credentials, permissions or parameters are wrong: no room can be archived until that is mended. */
+  | 'configuration'
+  /** A code that is not documented: treated as transient, and logged. */
+  | 'unknown'
+
+/** A request to LCIC that brought no statistics. `code` is the API's own, or `E_…` where no API answer came. */
+export class SourceError extends ArchiveError {
+  readonly kind: FailureKind
+  /** RequestId of the answer; absent where none came. */
+  readonly requestId: string | undefined
+  /** How long the server asked to be left alone (`Retry-After`). */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    kind: FailureKind,
+    code: string,
+    message: string,
+    options: ErrorOptions & { requestId?: string | undefined; retryAfterMs?: number | undefined } = {},
+  ) {
+    super(code, message.slice(0, 500), options)
+    this.kind = kind
+    this.requestId = options.requestId
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/**
+ * The kind of an API error code: the exact code first, then its prefix before the dot, then the families.
+ * Source: the error code lists of DescribeRoomStatistics and of API 3.0.
+ */
+export function kindOfCode(code: string): FailureKind {
+  const [prefix = ''] = code.split('.', 1)
+  return exact.get(code) ?? prefixes.get(prefix) ?? (configurationFamilies.test(code) ? 'configuration' : 'unknown')
+}
+
+const exact = new Map<string, FailureKind>([
+  ['FailedOperation', 'transient'],
+  ['FailedOperation.ClassExpired', 'expired'],
+  ['FailedOperation.RequestTimedOut', 'transient'],
+  ['FailedOperation.RoomNotEnd', 'not_ended'],
+  ['ResourceNotFound.Room', 'gone'],
+])
+
+const prefixes = new Map<string, FailureKind>([
+  ['InternalError', 'transient'],
+  ['LimitExceeded', 'throttled'],
+  ['RequestLimitExceeded', 'throttled'],
+  ['ResourceUnavailable', 'not_ready'],
+  ['ServiceUnavailable', 'transient'],
+])
+
+const configurationFamilies =
+  /^(AuthFailure|UnauthorizedOperation|Invalid|Missing|Unknown|Unsupported|NoSuch|ActionOffline|Ip)/

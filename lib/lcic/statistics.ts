@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { Answer } from './client'
+import { SourceError } from './errors'
+import { cleanRecord, isLoadable, type LoadableRecord } from './member-record'
+import { countOf, unknownFields } from './values'
+
+/** One page of a room's statistics: the text as it came, and what the archive needs to know of it. */
+export interface StatisticsPage {
+  /** The whole answer, `{"Response":{…}}`, character by character. */
+  readonly body: string
+  readonly requestId: string
+  readonly figures: PageFigures
+  readonly recordCount: number
+  /**
+   * All records of the page made loadable, present only where those in `body` are not: a field without a column, or a
+   * value its column cannot hold.
+   */
+  readonly records?: readonly LoadableRecord[]
+  /** SHA-256 of `body` without its RequestId: two pages of equal hash say the same. */
+  readonly contentHash: string
+}
+
+/** What each page says of the room as a whole. Times are Unix seconds, null where there is none. */
+export interface RoomFigures {
+  /** Records of the room, those who should have come and did not included. */
+  readonly Total: number
+  readonly PeakMemberNumber: number | null
+  readonly MemberNumber: number | null
+  readonly RealStartTime: number | null
+  readonly RealEndTime: number | null
+  readonly MessageCount: number | null
+  readonly MicCount: number | null
+}
+
+/** The figures, and the fields beside them that have no column. Those need not agree between pages. */
+export interface PageFigures extends RoomFigures {
+  readonly extra: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Reads a page from an answer of DescribeRoomStatistics.
+ *
+ * @throws {SourceError} `E_NOT_AN_API_ANSWER` where there is no usable `Total` or `MemberRecords`.
+ */
+export function readStatisticsPage({ body, response }: Answer): StatisticsPage {
+  const { success, data } = responseSchema.safeParse(response)
+  if (!success) {
+    throw new SourceError('transient', 'E_NOT_AN_API_ANSWER', 'The answer holds no room statistics.')
+  }
+  const { MemberRecords, RequestId: requestId, Total: total, ...rest } = data
+  const members = MemberRecords ?? []
+  const extra = unknownFields(rest, figureNames)
+  const figure = (name: (typeof figureNames)[number]): number | null => {
+    const { value, odd } = countOf(rest[name])
+    if (odd) extra[name] = rest[name]
+    return value
+  }
+  return {
+    body,
+    requestId,
+    figures: {
+      Total: total,
+      PeakMemberNumber: figure('PeakMemberNumber'),
+      MemberNumber: figure('MemberNumber'),
+      RealStartTime: figure('RealStartTime') || null,
+      RealEndTime: figure('RealEndTime') || null,
+      MessageCount: figure('MessageCount'),
+      MicCount: figure('MicCount'),
+      extra,
+    },
+    recordCount: members.length,
+    ...(!MemberRecords?.every(isLoadable) && { records: members.map(cleanRecord) }),
+    contentHash: createHash('sha256').update(body.replace(requestId, '')).digest('hex'),
+  }
+}
+
+/** Reads a page again from its stored text, as `replay` does. */
+export function readStoredPage(body: string): StatisticsPage {
+  const parsed = z.object({ Response: z.unknown() }).parse(JSON.parse(body))
+  return readStatisticsPage({ body, response: parsed.Response })
+}
+
+const figureNames = [
+  'PeakMemberNumber',
+  'MemberNumber',
+  'RealStartTime',
+  'RealEndTime',
+  'MessageCount',
+  'MicCount',
+] as const
+
+const responseSchema = z.looseObject({
+  RequestId: z.string().min(1).max(200),
+  Total: z.union([z.int(), z.string().regex(/^\d+$/).transform(Number)]).pipe(z.int().min(0).max(10_000_000)),
+  // Not a schema of the records: checking a thousand of them by one would cost more than all else that is done to a page.
+  MemberRecords: z.custom<unknown[]>(Array.isArray).nullish(),
+})

@@ -1,0 +1,7 @@
+import type { Migration } from 'kysely'
+import * as archive from './0001-archive'
+
+/** Every migration, in order. A static list, so that it bundles; names are never changed once released. */
+export const migrations: Record<string, Migration> = {
+  '0001-archive': archive,
+}

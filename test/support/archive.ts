@@ -1,0 +1,53 @@
+import { pino } from 'pino'
+import { archiveRoom, type RoomReport } from '../../lib/archive/archive-room'
+import { createBudget } from '../../lib/archive/budget'
+import type { ArchiveContext, Patience } from '../../lib/archive/context'
+import { type Clock, systemClock } from '../../lib/clock'
+import { createLcic } from '../../lib/lcic/client'
+import { School, type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator'
+import { createTestDatabase, type PostgresVersion, type TestDatabase } from './database'
+
+/** A database, a simulator without a limit unless one is given, and what archives the one into the other. */
+export interface TestArchive extends TestDatabase {
+  readonly simulator: Simulator
+  readonly school: School
+  readonly context: ArchiveContext
+  archive(roomId: bigint, patience?: Partial<Patience>): Promise<RoomReport>
+  close(): Promise<void>
+}
+
+export async function openTestArchive({
+  version = 18,
+  clock = hastyClock,
+  requestsPerSecond = 100_000,
+  ...options
+}: Partial<SimulatorOptions> & { version?: PostgresVersion; clock?: Clock; requestsPerSecond?: number } = {}): Promise<TestArchive> {
+  const database = await createTestDatabase(version)
+  const school = options.school ?? new School()
+  const simulator = await startSimulator({ requestsPerSecond: 0, ...options, school })
+  const lcic = createLcic({ endpoint: new URL(simulator.endpoint), credentials: () => simulator.credentials })
+  const { db } = database
+  const budget = createBudget({ db, lcic, clock, requestsPerSecond })
+  const context: ArchiveContext = { db, lcic, budget, clock, log: pino({ level: 'silent' }) }
+  return {
+    ...database,
+    simulator,
+    school,
+    context,
+    archive: (roomId, patience) => archiveRoom(context, roomId, { waitMs: 0, requestTimeoutMs: 2_000, ...patience }),
+    async close() {
+      lcic.close()
+      await simulator.close()
+      await database.drop()
+    },
+  }
+}
+
+/** The machine's time, on which nobody waits. */
+export const hastyClock: Clock = {
+  now: systemClock.now,
+  async sleep(_, signal) {
+    await new Promise(setImmediate)
+    signal?.throwIfAborted()
+  },
+}
