@@ -30,7 +30,7 @@ export interface Credentials {
   readonly secretId: string
   readonly secretKey: string
   /** Only temporary credentials have one. */
-  readonly token?: string
+  readonly token?: string | undefined
 }
 
 export type LogLevel = (typeof logLevels)[number]

@@ -27,6 +27,8 @@ export interface RoomReport {
   /** Answers LCIC gave, refusals included. */
   readonly requests: number
   readonly durationMs: number
+  /** LCIC's code of what went wrong, or this program's own (`E_…`). */
+  readonly code?: string
   /** What is wrong, and the mend; absent for rooms that are archived. */
   readonly message?: string
   /** When a room that could not be archived is due again. */
@@ -96,7 +98,8 @@ async function readUntilSettled(context: ArchiveContext, claim: Claim, patience:
       if (delayMs === undefined) {
         const deferred = await deferRoom(context, attempt, read.failure, claim.attempts)
         if (kind === 'configuration') throw new ConfigurationError(read.failure.code, deferred.message)
-        return { ...read, ...deferred, requests }
+        const { failure, ...rest } = read
+        return { ...rest, ...deferred, code: failure.code, requests }
       }
       const { kind: outcome, code: errorCode, detail: errorMessage } = read.failure
       const { roomId } = lease

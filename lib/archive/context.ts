@@ -18,13 +18,16 @@ export interface ArchiveContext {
 }
 
 export type ArchiveEvent =
+  /** A page was landed; `records` of the room's `total` are there by now. */
   | {
       readonly type: 'page'
       readonly roomId: bigint
       readonly page: number
+      readonly pageRecords: number
       readonly records: number
       readonly total: number
     }
+  /** LCIC gave no page; it is asked again. */
   | { readonly type: 'refused'; readonly roomId: bigint; readonly code: string; readonly retryInMs: number }
 
 /** How long one call may take. */

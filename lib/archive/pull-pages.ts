@@ -40,7 +40,8 @@ export async function pullPages(
     await land(context, attempt, page, answer, archived)
     pages.set(page, { page, recordCount, figures, contentHash, requestId })
     const records = countRecords(pages)
-    context.observe?.({ type: 'page', roomId: attempt.lease.roomId, page, records, total: figures.Total })
+    const { roomId } = attempt.lease
+    context.observe?.({ type: 'page', roomId, page, pageRecords: recordCount, records, total: figures.Total })
   }
 
   try {

@@ -42,7 +42,12 @@ export function createLcic({ endpoint, region, credentials }: LcicConfig): Lcic 
   const agent = new (endpoint.protocol === 'http:' ? HttpAgent : HttpsAgent)({ keepAlive: true, maxSockets: 64 })
   const client = new v20220817.Client({
     // Asked anew for each request, because the credentials of a role change.
-    credential: { getCredential: async () => credentials() },
+    credential: {
+      async getCredential() {
+        const { secretId, secretKey, token } = credentials()
+        return { secretId, secretKey, ...(token && { token }) }
+      },
+    },
     ...(region !== undefined && { region }),
     profile: { httpProfile: { protocol: `${endpoint.protocol}//`, endpoint: endpoint.host, agent, reqTimeout: 3600 } },
   })

@@ -21,7 +21,11 @@ export async function openTestArchive({
   clock = hastyClock,
   requestsPerSecond = 100_000,
   ...options
-}: Partial<SimulatorOptions> & { version?: PostgresVersion; clock?: Clock; requestsPerSecond?: number } = {}): Promise<TestArchive> {
+}: Partial<SimulatorOptions> & {
+  version?: PostgresVersion
+  clock?: Clock
+  requestsPerSecond?: number
+} = {}): Promise<TestArchive> {
   const database = await createTestDatabase(version)
   const school = options.school ?? new School()
   const simulator = await startSimulator({ requestsPerSecond: 0, ...options, school })

@@ -43,14 +43,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
 }
 
-/** A run that was killed leaves its servers running. */
+/** A run that was killed leaves its servers running, and those of single tests (they name their directories so too). */
 async function removeKilledRuns(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = new RegExp(`^${prefix}(\\d+)$`).exec(name)?.[1]
     if (!pid || isAlive(Number(pid))) continue
     const home = join(tmpdir(), name)
-    for (const wrapper of wrappers) await stopServer(dataDirectoryIn(join(home, wrapper)))
-    await rm(home, { recursive: true, force: true })
+    for (const directory of await readdir(home)) await stopServer(dataDirectoryIn(join(home, directory)))
+    await rm(home, { recursive: true, force: true, maxRetries: 3 })
   }
 }
 

@@ -76,7 +76,10 @@ export async function archivedMembers(db: Kysely<Database>, roomId: bigint): Pro
     from archive.member_records where room_id = ${roomId} and removed_at is null`.execute(db)
   const iso = (value: unknown) => (value instanceof Date ? value.toISOString() : value)
   return new Map(
-    rows.map((row) => [row.user_id, { ...row, first_join_at: iso(row.first_join_at), last_quit_at: iso(row.last_quit_at) }]),
+    rows.map((row) => [
+      row.user_id,
+      { ...row, first_join_at: iso(row.first_join_at), last_quit_at: iso(row.last_quit_at) },
+    ]),
   )
 }
 

@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { version } from '../../package.json'
+import { databaseUnreachable, isConnectionProblem } from '../db/connect'
+import { DatabaseError, UsageError } from '../errors'
+import { SourceError } from '../lcic/errors'
+import { ScenarioError } from '../simulator'
+import { archiveCommand } from './archive'
+import { demoCommand } from './demo'
+import { ExitCode, setExitCode } from './exit-code'
+import { migrateCommand } from './migrate'
+import { remark } from './output'
+import { replayCommand } from './replay'
+import { InterruptedError, interruption, listenForSignals } from './signals'
+import { simulateCommand } from './simulate'
+import { sqlCommand } from './sql'
+
+async function main(): Promise<void> {
+  listenForSignals()
+  try {
+    await createProgram().parseAsync()
+  } catch (error) {
+    setExitCode(tell(error))
+  }
+}
+
+function createProgram(): Command {
+  const commands = [archiveCommand, replayCommand, sqlCommand, migrateCommand, simulateCommand, demoCommand]
+  const program = new Command('lcic-archive')
+    .description('Archives the statistics of Tencent Cloud LCIC classes into PostgreSQL, completely and provably.')
+    .version(version)
+    .addHelpText(
+      'after',
+      `
+Start here:
+  $ lcic-archive demo
+
+Environment (all optional for the demo):
+  TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY   credentials; TENCENTCLOUD_SESSION_TOKEN for temporary ones
+  DATABASE_URL                                      PostgreSQL 12 to 18; without it an embedded one in .data/
+  LCIC_ENDPOINT, LCIC_REGION                        default https://lcic.tencentcloudapi.com, no region
+  LCIC_REQUESTS_PER_SECOND                          default 20, what the API allows
+  LOG_LEVEL                                         default error here`,
+    )
+  for (const command of commands) {
+    program.addCommand(command().showHelpAfterError('\n(--help shows more)').exitOverride())
+  }
+  return program.exitOverride()
+}
+
+/** Tells what went wrong and what helps. @returns the exit code */
+function tell(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.usage
+  if (interruption.aborted) {
+    if (error instanceof InterruptedError) remark(error.message)
+    return ExitCode.interrupted
+  }
+  if (error instanceof UsageError || error instanceof ScenarioError) return failed(error, ExitCode.usage)
+  if (error instanceof DatabaseError || error instanceof SourceError) return failed(error, ExitCode.unreachable)
+  if (isConnectionProblem(error)) return failed(databaseUnreachable(error), ExitCode.unreachable)
+  remark(error instanceof Error ? `lcic-archive: ${error.stack}` : `lcic-archive: ${error}`)
+  return ExitCode.incomplete
+}
+
+function failed({ message, code }: Error & { code: string }, exitCode: ExitCode): ExitCode {
+  remark(`lcic-archive: ${message} [${code}]`)
+  return exitCode
+}
+
+void main()

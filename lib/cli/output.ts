@@ -1,0 +1,74 @@
+import Table from 'cli-table3'
+
+/** Results go to stdout, and nothing else does. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** Progress and remarks go to stderr. */
+export function remark(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+/** One JSON document. Ids beyond 2^53 are strings, because JSON readers would round them. */
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? jsonId(item) : item), 2))
+}
+
+export interface Column<Row> {
+  readonly title: string
+  readonly value: (row: Row) => string | number | bigint | null | undefined
+  /** Numbers are easier to compare when they end in the same column. */
+  readonly align?: 'left' | 'right'
+}
+
+/** Rows as a table with aligned columns, wide characters counted as wide. */
+export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+  const grid = new Table({
+    head: columns.map(({ title }) => title),
+    colAligns: columns.map(({ align }) => align ?? 'left'),
+    style: { head: [], border: [], compact: true },
+    chars: plainBorders,
+  })
+  for (const row of rows) grid.push(columns.map(({ value }) => printable(value(row))))
+  return grid.toString()
+}
+
+/** Times as ISO 8601 to the second, anything else as text, without control characters: names come from anyone. */
+export function printable(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  if (value instanceof Date) return value.toISOString().replace('.000Z', 'Z')
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return text.replace(/\p{Cc}|\p{Cf}/gu, '')
+}
+
+export function seconds(durationMs: number): string {
+  return `${(durationMs / 1000).toFixed(1)} s`
+}
+
+/** `1 room`, `2 rooms`, `1,234 rooms`. */
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
+}
+
+function jsonId(id: bigint): number | string {
+  return id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : String(id)
+}
+
+const plainBorders = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '─',
+  'mid-mid': '──',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+}

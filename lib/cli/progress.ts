@@ -1,0 +1,75 @@
+import { SingleBar } from 'cli-progress'
+import type { RoomReport } from '../archive/archive-room'
+import type { ArchiveEvent } from '../archive/context'
+import { counted, remark } from './output'
+
+/** Shows how far the archiving of several rooms is. */
+export interface Progress {
+  observe(event: ArchiveEvent): void
+  report(report: RoomReport): void
+  stop(): void
+}
+
+/** How often a line is written where there is no terminal to draw on. */
+const LINE_EVERY_MS = 2000
+
+/** A bar on a terminal; elsewhere a line every two seconds, so that short runs print none. */
+export function showProgress(rooms: number): Progress {
+  const startedAt = performance.now()
+  let done = 0
+  let pages = 0
+  let records = 0
+  let refused = 0
+
+  const text = () => {
+    const elapsed = (performance.now() - startedAt) / 1000
+    const left = done > 0 && done < rooms ? `, about ${Math.ceil((elapsed / done) * (rooms - done))} s left` : ''
+    const refusals = refused > 0 ? `, ${counted(refused, 'retry').replace('retrys', 'retries')}` : ''
+    const rate = elapsed > 0.5 ? `, ${(pages / elapsed).toFixed(1)} pages/s` : ''
+    return `${counted(pages, 'page')}, ${counted(records, 'record')}${rate}${refusals}${left}`
+  }
+  const display = process.stderr.isTTY ? bar(rooms) : lines(rooms)
+  const show = () => display.show(done, text())
+  const timer = setInterval(show, process.stderr.isTTY ? 200 : LINE_EVERY_MS)
+
+  return {
+    observe(event) {
+      if (event.type === 'refused') refused++
+      else {
+        pages++
+        records += event.pageRecords
+      }
+    },
+    report() {
+      done++
+    },
+    stop() {
+      clearInterval(timer)
+      if (process.stderr.isTTY) show()
+      display.stop()
+    },
+  }
+}
+
+interface Display {
+  show(done: number, text: string): void
+  stop(): void
+}
+
+function bar(rooms: number): Display {
+  const single = new SingleBar({
+    format: '{bar} {value}/{total} rooms, {text}',
+    barsize: 24,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    hideCursor: true,
+    stream: process.stderr,
+    gracefulExit: false,
+  })
+  single.start(rooms, 0, { text: '' })
+  return { show: (done, text) => single.update(done, { text }), stop: () => single.stop() }
+}
+
+function lines(rooms: number): Display {
+  return { show: (done, text) => remark(`${done} of ${counted(rooms, 'room')}: ${text}`), stop: () => undefined }
+}

@@ -1,0 +1,108 @@
+import { join } from 'node:path'
+import type { Kysely } from 'kysely'
+import { type Logger, pino } from 'pino'
+import { createBudget } from '../archive/budget'
+import type { ArchiveContext } from '../archive/context'
+import { systemClock } from '../clock'
+import { type Config, readConfig } from '../config'
+import { connect, databaseUnreachable, isConnectionProblem } from '../db/connect'
+import { migrateUp, pendingMigrations } from '../db/migrate'
+import type { Database } from '../db/tables'
+import { type EmbeddedDatabase, openEmbeddedDatabase } from '../embedded'
+import { UsageError } from '../errors'
+import { createLcic } from '../lcic/client'
+import { remark } from './output'
+import { interruption } from './signals'
+
+/** Where the command line keeps its own PostgreSQL. */
+export const dataDirectory = () => join(process.cwd(), '.data')
+
+/** An open database, the embedded one unless DATABASE_URL names another. */
+export interface DatabaseSession extends AsyncDisposable {
+  readonly db: Kysely<Database>
+  readonly url: string
+  readonly embedded?: EmbeddedDatabase
+}
+
+/**
+ * Opens the database. The embedded one is migrated as it is opened; another one belongs to somebody, who runs `migrate`.
+ *
+ * @throws {UsageError} `E_MIGRATIONS_PENDING`
+ * @throws {DatabaseError} `E_DATABASE_UNREACHABLE`
+ */
+export async function openDatabase(
+  config: Config,
+  { migrated = true, database }: { migrated?: boolean; database?: string } = {},
+): Promise<DatabaseSession> {
+  const embedded = config.databaseUrl === undefined ? await openEmbedded() : undefined
+  const url = withDatabase(config.databaseUrl ?? embedded?.url ?? '', database)
+  const db = connect({ url, ...(config.databaseCa && { ca: config.databaseCa }) })
+  const session = {
+    db,
+    url,
+    ...(embedded && { embedded }),
+    async [Symbol.asyncDispose]() {
+      await db.destroy()
+      await embedded?.close()
+    },
+  }
+  try {
+    if (embedded && migrated) await migrateUp(db)
+    else if (migrated) await requireMigrations(db)
+    return session
+  } catch (error) {
+    await session[Symbol.asyncDispose]()
+    throw isConnectionProblem(error) ? databaseUnreachable(error) : error
+  }
+}
+
+export async function openEmbedded(): Promise<EmbeddedDatabase> {
+  return openEmbeddedDatabase({ directory: dataDirectory(), onProgress: remark, signal: interruption })
+}
+
+/** What archiving needs, on an open database; credentials are looked for before anything is done. */
+export function archiveContext(
+  config: Config,
+  db: Kysely<Database>,
+  observe?: ArchiveContext['observe'],
+): ArchiveContext & Disposable {
+  const lcic = createLcic(config.lcic)
+  const { requestsPerSecond } = config
+  return {
+    db,
+    lcic,
+    budget: createBudget({ db, lcic, clock: systemClock, requestsPerSecond }),
+    clock: systemClock,
+    log: createLog(config),
+    ...(observe && { observe }),
+    [Symbol.dispose]: () => lcic.close(),
+  }
+}
+
+/** Commands that print what they did log errors only, unless LOG_LEVEL says more. */
+function createLog({ logLevel = 'error' }: Config): Logger {
+  return pino({ level: logLevel, serializers: { roomId: String } }, pino.destination({ dest: 2, sync: true }))
+}
+
+/** Checks the whole environment, credentials included. */
+export function readConfigWithCredentials(): Config {
+  const config = readConfig()
+  config.lcic.credentials()
+  return config
+}
+
+async function requireMigrations(db: Kysely<Database>): Promise<void> {
+  const pending = await pendingMigrations(db)
+  if (pending.length === 0) return
+  throw new UsageError(
+    'E_MIGRATIONS_PENDING',
+    `The database lacks ${pending.join(', ')}. Run: lcic-archive migrate (as a role that may create tables).`,
+  )
+}
+
+function withDatabase(url: string, database: string | undefined): string {
+  if (database === undefined) return url
+  const changed = new URL(url)
+  changed.pathname = `/${database}`
+  return changed.toString()
+}

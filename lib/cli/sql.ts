@@ -1,0 +1,57 @@
+import { Command } from 'commander'
+import { CompiledQuery } from 'kysely'
+import { readConfig } from '../config'
+import { UsageError } from '../errors'
+import { demoDatabase } from './demo-database'
+import { counted, print, printable, printJson, remark, table } from './output'
+import { openDatabase } from './session'
+import { untilInterrupted } from './signals'
+
+export function sqlCommand(): Command {
+  return new Command('sql')
+    .description('ask the archive a question, or keep its embedded database running for other programs')
+    .argument(
+      '[query]',
+      'one query, run in a read-only transaction; without it the embedded database runs until Ctrl-C',
+    )
+    .option('--demo', 'ask what `demo` archived')
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ lcic-archive sql "select room_id, total, peak_member_number from archive.rooms order by total desc limit 5"
+  $ lcic-archive sql          # says how to connect with psql or a BI tool, and keeps the database running
+`,
+    )
+    .action(async (query: string | undefined, { demo, json }: { demo?: boolean; json?: boolean }) => {
+      const { databaseUrl, ...config } = readConfig()
+      const external = databaseUrl !== undefined && !demo
+      if (!query && external) {
+        throw new UsageError('E_USAGE', 'DATABASE_URL names a database that runs by itself: give a query.')
+      }
+      await using session = await openDatabase(
+        { ...config, ...(external && { databaseUrl }) },
+        demo ? { database: demoDatabase, migrated: false } : {},
+      )
+      if (!query) {
+        remark('PostgreSQL is running until Ctrl-C. To connect:')
+        print(session.embedded?.psqlCommand ?? '')
+        return untilInterrupted()
+      }
+      const { rows } = await session.db
+        .transaction()
+        .setAccessMode('read only')
+        .execute((tx) => tx.executeQuery<Record<string, unknown>>(CompiledQuery.raw(query)))
+      if (json) return printJson(rows)
+      const names = Object.keys(rows[0] ?? {})
+      if (rows.length > 0)
+        print(
+          table(
+            rows,
+            names.map((title) => ({ title, value: (row) => printable(row[title]) })),
+          ),
+        )
+      remark(counted(rows.length, 'row'))
+    })
+}
