@@ -2,6 +2,7 @@ import { finishRun } from '../db/finish-run'
 import { goneAnswers } from '../db/gone-answers'
 import { deferJob } from '../db/settle-job'
 import type { JobState } from '../db/tables'
+import { mendOf } from '../lcic/errors'
 import type { ArchiveContext, Attempt } from './context'
 import { type DeferralKind, dueDelayMs, missingAfter, schedule } from './schedule'
 
@@ -42,7 +43,7 @@ export async function deferRoom(
       requestIds,
     })
     const missing = kind === 'gone' && isMissing(await goneAnswers(tx, roomId), now)
-    const message = `${because} ${missing ? 'It has said so for a day: the room counts as missing.' : plan.next}`
+    const message = `${because} ${missing ? countsAsMissing : kind === 'configuration' ? mendOf(code) : plan.next}`
     const job = await deferJob(tx, {
       lease,
       now,
@@ -56,6 +57,8 @@ export async function deferRoom(
     return { state: job?.state ?? plan.state, dueAt, message }
   })
 }
+
+const countsAsMissing = 'It has said so for a day: the room counts as missing.'
 
 function isMissing({ answers, since }: { answers: number; since: Date | null }, now: Date): boolean {
   return answers >= missingAfter.answers && since !== null && now.getTime() - since.getTime() >= missingAfter.spanMs

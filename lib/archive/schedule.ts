@@ -90,7 +90,8 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     inProcessMs: [],
     dueMs: [0],
     meaning: 'LCIC refused the request',
-    next: 'Nothing can be archived until this is mended.',
+    // The mend depends on the code.
+    next: '',
   },
   inconsistent: {
     state: 'pending',

@@ -5,7 +5,7 @@ import { countMembers } from '../db/count-members'
 import { discardPages } from '../db/discard-pages'
 import { concludedRuns, finishRun } from '../db/finish-run'
 import { lockLease } from '../db/leases'
-import { fingerprintRecords, type MergeResult, mergeMembers } from '../db/merge-members'
+import { digestRecords, type MergeResult, mergeMembers } from '../db/merge-members'
 import { completeJob } from '../db/settle-job'
 import type { Database } from '../db/tables'
 import { upsertRoom } from '../db/upsert-room'
@@ -36,8 +36,12 @@ export interface Snapshot {
   readonly reason?: string
 }
 
-/** A user listed twice is believed once this many reads in a row said the same. */
-const DUPLICATES_BELIEVED_AFTER = 3
+/**
+ * How many reads in a row must say the same before the archive believes it. A member listed twice, record for record
+ * the same, is most likely one that moved between two pages while they were read, and someone else was missed: that
+ * takes the most. Two different records of one member are no such accident.
+ */
+const READS_TO_BELIEVE = { lostMembers: 2, differingDuplicates: 3, copies: 6 }
 
 /**
  * Decides what the pages of an attempt are worth, and applies them: room, members, tombstones, run and job in one
@@ -110,10 +114,11 @@ export async function takeSnapshot(
     if (problem.outcome === 'emptied' || merge.nameless > 0 || merge.records !== figures.Total)
       return { merge, problem }
 
-    const fingerprint = await fingerprintRecords(tx, { roomId, attempt })
-    const saidBefore = await timesSaidBefore(tx, { roomId, attempt, fingerprint })
+    const { fingerprint, copies } = await digestRecords(tx, { roomId, attempt })
     const keepOneOfDuplicates = merge.users < merge.records
-    const needed = keepOneOfDuplicates ? DUPLICATES_BELIEVED_AFTER : 2
+    const { lostMembers, differingDuplicates } = READS_TO_BELIEVE
+    const needed = copies > 0 ? READS_TO_BELIEVE.copies : keepOneOfDuplicates ? differingDuplicates : lostMembers
+    const saidBefore = await timesSaidBefore(tx, { roomId, attempt, fingerprint })
     if (saidBefore + 1 < needed) return { merge, fingerprint, problem }
     const confirmed = await mergeMembers(tx, { ...options, keepOneOfDuplicates, allowRemovals: true })
     return confirmed.merged ? { merge: confirmed } : { merge: confirmed, fingerprint, problem }
@@ -142,7 +147,7 @@ async function timesSaidBefore(
   tx: Kysely<Database>,
   { roomId, attempt, fingerprint }: { roomId: bigint; attempt: number; fingerprint: string },
 ): Promise<number> {
-  const runs = await concludedRuns(tx, { roomId, before: attempt, limit: DUPLICATES_BELIEVED_AFTER })
+  const runs = await concludedRuns(tx, { roomId, before: attempt, limit: READS_TO_BELIEVE.copies })
   const other = runs.findIndex((run) => run.content_hash !== fingerprint)
   return other === -1 ? runs.length : other
 }

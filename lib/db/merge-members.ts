@@ -115,19 +115,25 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
   return result
 }
 
-/**
- * A digest of an attempt's records whatever their order: two reads of equal fingerprint list the same members with the
- * same values.
- */
-export async function fingerprintRecords(
+export interface RecordsDigest {
+  /** Equal for two reads that list the same members with the same values, in whatever order. */
+  readonly fingerprint: string
+  /** Records that are equal to another one in every value. */
+  readonly copies: number
+}
+
+/** Looks at an attempt's records as a set. */
+export async function digestRecords(
   db: Kysely<Database>,
   { roomId, attempt }: { roomId: bigint; attempt: number },
-): Promise<string> {
-  const { rows } = await sql<{ fingerprint: string | null }>`
+): Promise<RecordsDigest> {
+  const { rows } = await sql<RecordsDigest>`
     with listed as (${recordsOf(roomId, attempt)}),
     digests as (select md5((to_jsonb(listed) - 'page' - 'position')::text) as digest from listed)
-    select md5(string_agg(digest, '' order by digest)) as fingerprint from digests`.execute(db)
-  return rows[0]?.fingerprint ?? ''
+    select coalesce(md5(string_agg(digest, '' order by digest)), '') as fingerprint,
+      (count(*) - count(distinct digest))::int as copies
+    from digests`.execute(db)
+  return rows[0] ?? { fingerprint: '', copies: 0 }
 }
 
 /** The records of an attempt's pages as columns. A page that says the same as an earlier attempt's is read there. */

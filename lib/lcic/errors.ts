@@ -67,3 +67,21 @@ const prefixes = new Map<string, FailureKind>([
 
 const configurationFamilies =
   /^(AuthFailure|UnauthorizedOperation|Invalid|Missing|Unknown|Unsupported|NoSuch|ActionOffline|Ip)/
+
+/** What to mend when LCIC refuses a request as such. */
+export function mendOf(code: string): string {
+  const [, mend] = mends.find(([family]) => code.startsWith(family)) ?? []
+  return mend ?? 'Check LCIC_ENDPOINT; if it is right, the API has changed: look for a newer version of this program.'
+}
+
+const mends: readonly (readonly [string, string])[] = [
+  ['AuthFailure.SignatureExpire', "This machine's clock is off by more than 5 minutes: set it."],
+  ['AuthFailure.Token', 'Check TENCENTCLOUD_SESSION_TOKEN: it is wrong, expired, or belongs to other credentials.'],
+  ['AuthFailure', 'Check TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY.'],
+  ['UnauthorizedOperation', 'Grant lcic:DescribeRoomStatistics to the user or role that the credentials belong to.'],
+  ['UnsupportedRegion', 'Check LCIC_REGION, or unset it.'],
+  [
+    'Ip',
+    "This machine's public address is not allowed to use the API key: change the key's address list in the console.",
+  ],
+]

@@ -48,10 +48,14 @@ async function removeKilledRuns(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = new RegExp(`^${prefix}(\\d+)$`).exec(name)?.[1]
     if (!pid || isAlive(Number(pid))) continue
-    const home = join(tmpdir(), name)
-    for (const directory of await readdir(home)) await stopServer(dataDirectoryIn(join(home, directory)))
-    await rm(home, { recursive: true, force: true, maxRetries: 3 })
+    // Another user's is left alone.
+    await removeKilledRun(join(tmpdir(), name)).catch(() => undefined)
   }
+}
+
+async function removeKilledRun(home: string): Promise<void> {
+  for (const directory of await readdir(home)) await stopServer(dataDirectoryIn(join(home, directory)))
+  await rm(home, { recursive: true, force: true, maxRetries: 3 })
 }
 
 function isAlive(pid: number): boolean {
