@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
 import { cleanRecord, isLoadable, type LoadableRecord } from './member-record'
-import { countOf, unknownFields } from './values'
+import { countOf, isStorableJson, unknownFields } from './values'
 
 /** One page of a room's statistics: the text as it came, and what the archive needs to know of it. */
 export interface StatisticsPage {
@@ -70,7 +70,8 @@ export function readStatisticsPage({ body, response }: Answer): StatisticsPage {
       extra,
     },
     recordCount: members.length,
-    ...(!MemberRecords?.every(isLoadable) && { records: members.map(cleanRecord) }),
+    // One text that PostgreSQL cannot hold, wherever it is, makes the whole body unreadable to it.
+    ...(!(MemberRecords?.every(isLoadable) && isStorableJson(rest)) && { records: members.map(cleanRecord) }),
     contentHash: createHash('sha256').update(body.replace(requestId, '')).digest('hex'),
   }
 }

@@ -43,7 +43,10 @@ export function textsOf(raw: unknown): Reading<string[]> {
   if (typeof raw === 'string') return { value: [storableText(raw)], odd: false }
   if (!Array.isArray(raw)) return { value: null, odd: raw !== null && raw !== undefined }
   const texts = raw.map(textOf)
-  return { value: texts.flatMap(({ value }) => (value === null ? [] : [value])), odd: texts.some(({ odd }) => odd) }
+  return {
+    value: texts.flatMap(({ value }) => (value === null ? [] : [value])),
+    odd: texts.some(({ value }) => value === null),
+  }
 }
 
 export const isCount = (raw: unknown): boolean => isWhole(raw, 0)
@@ -59,6 +62,14 @@ export function unknownFields(
 ): Record<string, unknown> {
   const unknown = Object.entries(object).filter(([name]) => !known.includes(name))
   return Object.fromEntries(unknown.map(([name, value]) => [storableText(name), storableJson(value)]))
+}
+
+/** Whether PostgreSQL can look into the JSON value as it is. */
+export function isStorableJson(value: unknown): boolean {
+  if (typeof value === 'string') return isText(value)
+  if (Array.isArray(value)) return value.every(isStorableJson)
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([name, item]) => isText(name) && isStorableJson(item))
 }
 
 /** Any JSON value with its texts made storable, keys included: jsonb takes neither NUL nor lone surrogates. */

@@ -16,19 +16,26 @@ export interface TestArchive extends TestDatabase {
   close(): Promise<void>
 }
 
+interface TestArchiveOptions extends Partial<Omit<SimulatorOptions, 'clock' | 'requestsPerSecond'>> {
+  readonly version?: PostgresVersion
+  /** The archive's clock; by default one on which nobody waits. */
+  readonly clock?: Clock
+  /** The archive's budget. */
+  readonly requestsPerSecond?: number
+  /** The simulator's limit, requests a second; none by default. */
+  readonly limit?: number
+}
+
 export async function openTestArchive({
   version = 18,
   clock = hastyClock,
   requestsPerSecond = 100_000,
+  limit = 0,
   ...options
-}: Partial<SimulatorOptions> & {
-  version?: PostgresVersion
-  clock?: Clock
-  requestsPerSecond?: number
-} = {}): Promise<TestArchive> {
+}: TestArchiveOptions = {}): Promise<TestArchive> {
   const database = await createTestDatabase(version)
   const school = options.school ?? new School()
-  const simulator = await startSimulator({ requestsPerSecond: 0, ...options, school })
+  const simulator = await startSimulator({ ...options, clock: systemClock, requestsPerSecond: limit, school })
   const lcic = createLcic({ endpoint: new URL(simulator.endpoint), credentials: () => simulator.credentials })
   const { db } = database
   const budget = createBudget({ db, lcic, clock, requestsPerSecond })

@@ -1,0 +1,96 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { replayRoom } from '../../lib/archive/replay-room'
+import { archivedRoomIds } from '../../lib/db/replay-attempts'
+import { openTestArchive, type TestArchive } from '../support/archive'
+
+let archive: TestArchive
+beforeAll(async () => {
+  archive = await openTestArchive()
+})
+afterAll(() => archive.close())
+
+async function tables() {
+  const rooms = await archive.db.selectFrom('archive.rooms').selectAll().orderBy('room_id').execute()
+  const members = await archive.db
+    .selectFrom('archive.member_records')
+    .selectAll()
+    .orderBy('room_id')
+    .orderBy('user_id')
+    .execute()
+  return { rooms, members }
+}
+
+test('replay rebuilds emptied tables as they were, every column, history included, without a request', async () => {
+  const { school, db } = archive
+  const plain = school.addRoom({ members: 2300 })
+  const empty = school.addRoom({ members: 0 })
+  const changed = school.addRoom({ members: 1100 })
+  const shrinking = school.addRoom({ members: 60 })
+  const twice = school.addRoom({ members: 5 })
+  const [first] = twice.members
+  if (first) twice.members.push({ ...first, PresentTime: 99_999 })
+  const never = school.addRoom({ fate: 'missing' })
+  for (const { roomId } of [plain, empty, changed, shrinking, twice, never]) await archive.archive(roomId)
+  const [member] = changed.members
+  if (member) member.HandUps = 42
+  shrinking.members = shrinking.members.slice(0, 40)
+  for (const { roomId } of [changed, shrinking, shrinking, shrinking]) await archive.archive(roomId)
+  shrinking.members = []
+  await archive.archive(shrinking.roomId)
+
+  const before = await tables()
+  expect(before.rooms).toHaveLength(5)
+  expect(before.members).toHaveLength(2300 + 1100 + 60 + 5)
+  expect(before.members.filter(({ removed_at }) => removed_at)).toHaveLength(20)
+  const requests = archive.simulator.requests.length
+
+  await sql`truncate archive.rooms, archive.member_records`.execute(db)
+  for (const roomId of await archivedRoomIds(db)) await replayRoom(db, roomId)
+
+  const after = await tables()
+  expect(after.rooms).toEqual(before.rooms)
+  expect(after.members).toEqual(before.members)
+  expect(archive.simulator.requests).toHaveLength(requests)
+})
+
+test('a replay of rows that are as they should be writes none', async () => {
+  const versions = () =>
+    sql`select room_id, user_id, xmin::text, ctid::text from archive.member_records order by 1, 2`.execute(archive.db)
+  const before = await versions()
+  for (const roomId of await archivedRoomIds(archive.db)) {
+    expect(await replayRoom(archive.db, roomId)).toMatchObject({ inserted: 0, updated: 0, removed: 0 })
+  }
+  expect((await versions()).rows).toEqual(before.rows)
+})
+
+test('a replay reads pages by the rules of today: what was kept aside by older ones is made anew', async () => {
+  const room = archive.school.addRoom({ members: 3 })
+  await archive.archive(room.roomId)
+  // As if an older version had not known the field, and kept the record aside without it.
+  await sql`
+    update archive.raw_pages set records = (
+      select json_agg(json_build_object('UserId', m ->> 'UserId', 'extra', json_build_object('HandUps', m -> 'HandUps')))
+      from json_array_elements(body #> '{Response,MemberRecords}') m)
+    where room_id = ${room.roomId}`.execute(archive.db)
+  await sql`update archive.member_records set hand_ups = null, extra = '{"HandUps": 1}' where room_id = ${room.roomId}`.execute(
+    archive.db,
+  )
+  expect(await replayRoom(archive.db, room.roomId)).toMatchObject({ updated: 3 })
+  const rows = await archive.db
+    .selectFrom('archive.member_records')
+    .select(['hand_ups', 'extra'])
+    .where('room_id', '=', room.roomId)
+    .orderBy('user_id')
+    .execute()
+  const hands = room.members.toSorted((a, b) => (a.UserId < b.UserId ? -1 : 1)).map(({ HandUps }) => HandUps ?? null)
+  expect(rows.map(({ hand_ups }) => hand_ups)).toEqual(hands)
+})
+
+test('a room without pages says so', async () => {
+  await expect(replayRoom(archive.db, 999n)).rejects.toThrow('Room 999 cannot be rebuilt: it was never archived')
+  const room = archive.school.addRoom({ members: 3 })
+  await archive.archive(room.roomId)
+  await sql`delete from archive.raw_pages where room_id = ${room.roomId}`.execute(archive.db)
+  await expect(replayRoom(archive.db, room.roomId)).rejects.toThrow('its raw pages are gone')
+})

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import { readConfig } from '../lib/config'
+
+test('an empty environment gives the defaults', () => {
+  const config = readConfig({ DATABASE_URL: ' ', LCIC_REGION: '' })
+  expect(config.lcic.endpoint.href).toBe('https://lcic.tencentcloudapi.com/')
+  expect(config.requestsPerSecond).toBe(20)
+  expect(config).not.toHaveProperty('databaseUrl')
+  expect(config.lcic).not.toHaveProperty('region')
+})
+
+describe('credentials are read anew each time, under both sets of names', () => {
+  const sdk = { TENCENTCLOUD_SECRET_ID: 'a', TENCENTCLOUD_SECRET_KEY: 'b', TENCENTCLOUD_SESSION_TOKEN: 'c' }
+  const scf = { TENCENTCLOUD_SECRETID: 'd', TENCENTCLOUD_SECRETKEY: 'e', TENCENTCLOUD_SESSIONTOKEN: 'f' }
+  test.each([
+    ['the SDK’s', sdk, { secretId: 'a', secretKey: 'b', token: 'c' }],
+    ['SCF’s', scf, { secretId: 'd', secretKey: 'e', token: 'f' }],
+    [
+      'the SDK’s before SCF’s, never mixed',
+      { ...scf, ...sdk, TENCENTCLOUD_SESSION_TOKEN: '' },
+      { secretId: 'a', secretKey: 'b' },
+    ],
+    [
+      'SCF’s where the SDK’s are not complete',
+      { ...scf, TENCENTCLOUD_SECRET_ID: 'a' },
+      { secretId: 'd', secretKey: 'e', token: 'f' },
+    ],
+  ])('%s', (_, environment, expected) => {
+    expect(readConfig(environment).lcic.credentials()).toEqual(expected)
+  })
+
+  test('a role’s credentials that change are seen', () => {
+    const environment = { ...scf }
+    const { credentials } = readConfig(environment).lcic
+    environment.TENCENTCLOUD_SECRETKEY = 'changed'
+    expect(credentials().secretKey).toBe('changed')
+  })
+
+  test('none at all: an error that names the variables', () => {
+    expect(() => readConfig({}).lcic.credentials()).toThrow('set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY')
+  })
+})
+
+describe('a wrong value is told with its variable and an example, and is not quoted', () => {
+  test.each([
+    ['DATABASE_URL', 'mysql://root:hunter2@host/x', 'postgres://user:password@host:5432/lcic'],
+    ['DATABASE_URL', 'hunter2', 'must be a PostgreSQL URL'],
+    ['DATABASE_CA', '/no/such/hunter2.pem', 'PEM'],
+    ['LCIC_ENDPOINT', 'http://lcic.example.com', 'only on this machine'],
+    ['LCIC_ENDPOINT', 'http://127.0.0.1.hunter2.example', 'only on this machine'],
+    ['LCIC_ENDPOINT', 'ftp://127.0.0.1', 'must be an https URL'],
+    ['LCIC_ENDPOINT', 'https://host/path', 'no path'],
+    ['LCIC_REGION', 'Guang zhou hunter2', 'ap-guangzhou'],
+    ['LCIC_REQUESTS_PER_SECOND', 'hunter2', 'for example 10'],
+    ['LCIC_REQUESTS_PER_SECOND', '0', 'above 0'],
+    ['LOG_LEVEL', 'hunter2', 'one of fatal, error'],
+  ])('%s=%s', (name, value, hint) => {
+    const read = () => readConfig({ [name]: value })
+    expect(read).toThrow(name)
+    expect(read).toThrow(hint)
+    expect(read).not.toThrow('hunter2')
+  })
+})
+
+test('loopback endpoints may be http, and an endpoint without a scheme is https', () => {
+  expect(readConfig({ LCIC_ENDPOINT: 'http://127.0.0.1:9701' }).lcic.endpoint.host).toBe('127.0.0.1:9701')
+  expect(readConfig({ LCIC_ENDPOINT: 'http://[::1]:9701' }).lcic.endpoint.port).toBe('9701')
+  expect(readConfig({ LCIC_ENDPOINT: 'lcic.intl.tencentcloudapi.com' }).lcic.endpoint.protocol).toBe('https:')
+})

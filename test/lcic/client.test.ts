@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createLcic, type Lcic } from '../../lib/lcic/client'
+import { SourceError } from '../../lib/lcic/errors'
+import { School, type Simulator, startSimulator } from '../../lib/simulator'
+
+let simulator: Simulator
+let lcic: Lcic
+let credentials: { secretId: string; secretKey: string; token?: string }
+beforeEach(async () => {
+  simulator = await startSimulator({ school: new School(), requestsPerSecond: 0 })
+  const { secretId, secretKey } = simulator.credentials
+  credentials = { secretId, secretKey }
+  lcic = createLcic({ endpoint: new URL(simulator.endpoint), region: 'ap-guangzhou', credentials: () => credentials })
+})
+afterEach(async () => {
+  lcic.close()
+  await simulator.close()
+})
+
+async function failureOf(promise: Promise<unknown>): Promise<SourceError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(SourceError)
+  return error as SourceError
+}
+
+test('a page comes with its text, figures and RequestId', async () => {
+  const room = simulator.school.addRoom({ members: 3 })
+  const page = await lcic.describeRoomStatistics(room.roomId, 1)
+  const { Response } = JSON.parse(page.body)
+  expect(page).toMatchObject({ requestId: Response.RequestId, recordCount: 3 })
+  expect(page.figures).toMatchObject({ Total: 3, RealEndTime: room.realEndAt, extra: {} })
+  expect(Response.MemberRecords).toEqual(room.members)
+})
+
+test('connections are kept alive between requests', async () => {
+  const room = simulator.school.addRoom({ members: 3 })
+  for (let request = 0; request < 5; request++) await lcic.describeRoomStatistics(room.roomId, 1)
+  const sockets = new Set(simulator.requests.map(({ requestId }) => requestId))
+  expect(sockets.size).toBe(5)
+})
+
+test('the content hash leaves the RequestId out, and nothing else', async () => {
+  const room = simulator.school.addRoom({ members: 3 })
+  const first = await lcic.describeRoomStatistics(room.roomId, 1)
+  const second = await lcic.describeRoomStatistics(room.roomId, 1)
+  expect(second.requestId).not.toBe(first.requestId)
+  expect(second.contentHash).toBe(first.contentHash)
+  const [member] = room.members
+  if (member) member.HandUps = 1234
+  expect((await lcic.describeRoomStatistics(room.roomId, 1)).contentHash).not.toBe(first.contentHash)
+})
+
+describe('every failure is one typed error, with its kind and RequestId', () => {
+  test('an error of the API', async () => {
+    const failure = await failureOf(lcic.describeRoomStatistics(404n, 1))
+    expect(failure).toMatchObject({
+      kind: 'gone',
+      code: 'ResourceNotFound.Room',
+      requestId: simulator.requests[0]?.requestId,
+    })
+  })
+
+  test('a refused key, with nothing of the key in the error', async () => {
+    credentials = { ...credentials, secretKey: 'hunter2-secret-key' }
+    const failure = await failureOf(lcic.describeRoomStatistics(1n, 1))
+    expect(failure).toMatchObject({ kind: 'configuration', code: 'AuthFailure.SignatureFailure' })
+    expect(`${failure.stack} ${JSON.stringify(failure)} ${failure.cause}`).not.toContain('hunter2')
+  })
+
+  test.each([
+    [{ kind: 'status', status: 500 }, 'transient', 'E_HTTP_500'],
+    [{ kind: 'status', status: 429 }, 'throttled', 'E_HTTP_429'],
+    [{ kind: 'status', status: 403 }, 'unknown', 'E_HTTP_403'],
+    [{ kind: 'reset' }, 'transient', 'E_NETWORK'],
+    [{ kind: 'truncate' }, 'transient', 'E_NETWORK'],
+    [{ kind: 'truncate', framing: 'length' }, 'transient', 'E_TIMEOUT'],
+    [{ kind: 'hang' }, 'transient', 'E_TIMEOUT'],
+    [{ kind: 'html' }, 'transient', 'E_NOT_AN_API_ANSWER'],
+    [{ kind: 'not-json' }, 'transient', 'E_NOT_AN_API_ANSWER'],
+    [{ kind: 'empty-json' }, 'transient', 'E_NOT_AN_API_ANSWER'],
+  ] as const)('%o', async (fault, kind, code) => {
+    const room = simulator.school.addRoom({ members: 3 })
+    simulator.setFaults(() => fault)
+    expect(await failureOf(lcic.describeRoomStatistics(room.roomId, 1, { timeoutMs: 200 }))).toMatchObject({
+      kind,
+      code,
+    })
+    // The connection pool survives it.
+    simulator.setFaults(undefined)
+    expect(await lcic.describeRoomStatistics(room.roomId, 1)).toMatchObject({ recordCount: 3 })
+  })
+
+  test('nobody listens', async () => {
+    const room = simulator.school.addRoom({ members: 3 })
+    await simulator.close()
+    expect(await failureOf(lcic.describeRoomStatistics(room.roomId, 1))).toMatchObject({
+      kind: 'transient',
+      code: 'E_NETWORK',
+    })
+  })
+})
+
+test('no credentials is no network error', async () => {
+  const none = createLcic({
+    endpoint: new URL(simulator.endpoint),
+    credentials: () => {
+      throw new Error('none')
+    },
+  })
+  await expect(none.describeRoomStatistics(1n, 1)).rejects.toThrow('none')
+  expect(simulator.requests).toHaveLength(0)
+})
+
+test('an abort ends a request at once, with the reason given', async () => {
+  const room = simulator.school.addRoom({ members: 3 })
+  simulator.setFaults(() => ({ kind: 'hang' }))
+  const controller = new AbortController()
+  const asked = lcic.describeRoomStatistics(room.roomId, 1, { signal: controller.signal })
+  const reason = new Error('enough')
+  setImmediate(() => controller.abort(reason))
+  await expect(asked).rejects.toBe(reason)
+})
+
+test('credentials are read at each request', async () => {
+  const room = simulator.school.addRoom({ members: 3 })
+  await lcic.describeRoomStatistics(room.roomId, 1)
+  credentials = { ...credentials, secretKey: 'rotated' }
+  expect(await failureOf(lcic.describeRoomStatistics(room.roomId, 1))).toMatchObject({
+    code: 'AuthFailure.SignatureFailure',
+  })
+})
+
+test('the budget is one per action, endpoint, region and account; instances of a role share one', () => {
+  const permanent = lcic.budgetOf('DescribeRoomStatistics')
+  expect(permanent).toMatch(/^DescribeRoomStatistics 127\.0\.0\.1:\d+ ap-guangzhou [0-9a-f]{12}$/)
+  credentials = { secretId: 'other', secretKey: 'b' }
+  expect(lcic.budgetOf('DescribeRoomStatistics')).not.toBe(permanent)
+  credentials = { secretId: 'temporary-1', secretKey: 'b', token: 't' }
+  const role = lcic.budgetOf('DescribeRoomStatistics')
+  credentials = { secretId: 'temporary-2', secretKey: 'b', token: 'u' }
+  expect(lcic.budgetOf('DescribeRoomStatistics')).toBe(role)
+})
