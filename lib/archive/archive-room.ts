@@ -185,7 +185,7 @@ async function abandon(
       now,
       requestIds,
       outcome: stopped ? 'interrupted' : 'failed',
-      errorMessage: stopped ? 'Stopped on request.' : String(error),
+      errorMessage: stopped ? 'Stopped before it was done.' : String(error),
     })
     await releaseJob(db, { lease, now })
   } catch (cause) {

@@ -38,7 +38,7 @@ async function archiveSchoolDay(simulator: Simulator): Promise<void> {
     const rooms = [...simulator.school.rooms.keys()]
     print(`Archiving ${counted(rooms.length, 'room')} at the 20 requests a second that LCIC allows …\n`)
 
-    const config = readConfig({ LCIC_ENDPOINT: simulator.endpoint })
+    const config = readConfig({ LCIC_ENDPOINT: simulator.endpoint, LOG_LEVEL: 'error' })
     const lcic = { ...config.lcic, credentials: () => simulator.credentials }
     const startedAt = performance.now()
     const progress = showProgress(rooms.length)

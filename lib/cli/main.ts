@@ -40,7 +40,7 @@ Environment (all optional for the demo):
   DATABASE_URL                                      PostgreSQL 12 to 18; without it an embedded one in .data/
   LCIC_ENDPOINT, LCIC_REGION                        default https://lcic.tencentcloudapi.com, no region
   LCIC_REQUESTS_PER_SECOND                          default 20, what the API allows
-  LOG_LEVEL                                         default error here`,
+  LOG_LEVEL                                         default info; on a terminal error`,
     )
   for (const command of commands) {
     program.addCommand(command().showHelpAfterError('\n(--help shows more)').exitOverride())

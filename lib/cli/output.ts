@@ -34,12 +34,12 @@ export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]
   return grid.toString()
 }
 
-/** Times as ISO 8601 to the second, anything else as text, without control characters: names come from anyone. */
+/** Times as ISO 8601, anything else as text, without what could steer a terminal: names come from anyone. */
 export function printable(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (value instanceof Date) return value.toISOString().replace('.000Z', 'Z')
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  return text.replace(/\p{Cc}|\p{Cf}/gu, '')
+  return text.replace(/\p{Cc}|[\u{200E}\u{200F}\u{202A}-\u{202E}\u{2066}-\u{2069}]/gu, '')
 }
 
 export function seconds(durationMs: number): string {

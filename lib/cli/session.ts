@@ -79,8 +79,8 @@ export function archiveContext(
   }
 }
 
-/** Commands that print what they did log errors only, unless LOG_LEVEL says more. */
-function createLog({ logLevel = 'error' }: Config): Logger {
+/** JSON, one line an event, on stderr. Where that is a terminal, progress is shown there instead, and errors only. */
+function createLog({ logLevel = process.stderr.isTTY ? 'error' : 'info' }: Config): Logger {
   return pino({ level: logLevel, serializers: { roomId: String } }, pino.destination({ dest: 2, sync: true }))
 }
 

@@ -64,7 +64,13 @@ Examples:
     )
     .action(async (options: SimulateOptions) => {
       const { port, log, json } = options
-      const simulator = await startSimulator({ ...simulatorOptions(scenarioOf(options), Date.now()), port })
+      const simulator = await startSimulator({ ...simulatorOptions(scenarioOf(options), Date.now()), port }).catch(
+        (cause: unknown) => {
+          throw new UsageError('E_USAGE', `--port ${port}: ${cause instanceof Error ? cause.message : cause}`, {
+            cause,
+          })
+        },
+      )
       const stopLog = log === undefined ? undefined : writeLog(simulator, log)
       if (json) printJson(description(simulator))
       else announce(simulator)

@@ -31,10 +31,13 @@ export interface ArchivedRoom {
 /** Outcomes after which the landed pages are no beginning of anything: they were looked at as a whole. */
 const CONCLUDED = ['archived', 'unchanged', 'shrunk', 'emptied', 'inconsistent']
 
+/** Outcomes whose pages are kept: what the archive was built from, and what contradicts it. */
+const EVIDENCE = ['archived', 'shrunk', 'emptied']
+
 /**
  * Opens the next attempt at a room, in one statement. A run that is still open belonged to someone who died: it is
  * closed as interrupted. Pages of an attempt that never came to a conclusion are taken over, unless they are older than
- * `resumeAfter`. Of contradictory attempts only the newest one's pages are kept.
+ * `resumeAfter`. Pages of older attempts that led to nothing are dropped.
  *
  * @returns `undefined` if the lease is lost
  */
@@ -64,7 +67,7 @@ export async function beginAttempt<Figures>(
       delete from archive.raw_pages p
       using archive.runs r, last
       where p.room_id = ${roomId} and r.room_id = ${roomId} and r.attempt = p.attempt
-        and r.outcome = 'inconsistent' and r.attempt < last.attempt
+        and r.outcome <> all (${EVIDENCE}::text[]) and r.attempt < last.attempt
     ), adopted as (
       update archive.raw_pages p
       set attempt = last.attempt + 1

@@ -41,7 +41,7 @@ export function isConnectionProblem(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
     /^(08|57P0|53300|28|3D000)/.test(code) ||
-    /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE)/.test(code) ||
+    /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE)|CERT|TLS|SSL|VERIFY/.test(code) ||
     /^(Connection terminated|timeout exceeded when trying to connect|The server does not support SSL)/.test(
       error.message,
     )

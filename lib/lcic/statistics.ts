@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
 import { cleanRecord, isLoadable, type LoadableRecord } from './member-record'
-import { countOf, isStorableJson, unknownFields } from './values'
+import { countOf, isStorableJson, type Reading, storableJson, timeOf, unknownFields } from './values'
 
 /** One page of a room's statistics: the text as it came, and what the archive needs to know of it. */
 export interface StatisticsPage {
@@ -51,9 +51,9 @@ export function readStatisticsPage({ body, response }: Answer): StatisticsPage {
   const { MemberRecords, RequestId: requestId, Total: total, ...rest } = data
   const members = MemberRecords ?? []
   const extra = unknownFields(rest, figureNames)
-  const figure = (name: (typeof figureNames)[number]): number | null => {
-    const { value, odd } = countOf(rest[name])
-    if (odd) extra[name] = rest[name]
+  const figure = (name: (typeof figureNames)[number], read: (raw: unknown) => Reading<number>): number | null => {
+    const { value, odd } = read(rest[name])
+    if (odd) extra[name] = storableJson(rest[name])
     return value
   }
   return {
@@ -61,12 +61,12 @@ export function readStatisticsPage({ body, response }: Answer): StatisticsPage {
     requestId,
     figures: {
       Total: total,
-      PeakMemberNumber: figure('PeakMemberNumber'),
-      MemberNumber: figure('MemberNumber'),
-      RealStartTime: figure('RealStartTime') || null,
-      RealEndTime: figure('RealEndTime') || null,
-      MessageCount: figure('MessageCount'),
-      MicCount: figure('MicCount'),
+      PeakMemberNumber: figure('PeakMemberNumber', countOf),
+      MemberNumber: figure('MemberNumber', countOf),
+      RealStartTime: figure('RealStartTime', timeOf),
+      RealEndTime: figure('RealEndTime', timeOf),
+      MessageCount: figure('MessageCount', countOf),
+      MicCount: figure('MicCount', countOf),
       extra,
     },
     recordCount: members.length,

@@ -138,6 +138,16 @@ describe.each<PostgresVersion>([18, 12])('on PostgreSQL %i, a value that its col
     expect(row.extra).toMatchObject({ PeakMemberNumber: 2.5, MessageCount: -3 })
   })
 
+  test('a class after 2038 has its times', async () => {
+    const room = archive.school.addRoom({
+      members: 1,
+      figures: { RealStartTime: 4_000_000_000, RealEndTime: 4_000_003_600 },
+    })
+    expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'archived' })
+    const rows = archive.db.selectFrom('archive.rooms').select('real_end_at').where('room_id', '=', room.roomId)
+    expect(await rows.execute()).toEqual([{ real_end_at: new Date(4_000_003_600_000) }])
+  })
+
   test('room ids up to the end of bigint are archived under their own number', async () => {
     for (const roomId of [2n ** 31n, 2n ** 53n + 1n, 2n ** 63n - 1n]) {
       archive.school.addRoom({ roomId, members: 2 })
