@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type {} from 'vitest'
 import type { TestProject } from 'vitest/node'
-import { dataDirectoryIn, openEmbeddedDatabase, stopServer } from '../../lib/embedded'
+import { openEmbeddedDatabase } from '../../lib/embedded'
+import { dataDirectoryIn } from '../../lib/embedded/data-directory'
+import { stopServer } from '../../lib/embedded/server'
 
 declare module 'vitest' {
   export interface ProvidedContext {
