@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openTestArchive, type TestArchive } from '../support/archive'
-import type { PostgresVersion } from '../support/database'
+import { postgresVersions } from '../support/database'
 import { expectTruth } from '../support/truth'
 
-describe.each<PostgresVersion>([18, 12])('on PostgreSQL %i', (version) => {
+describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
   let archive: TestArchive
   beforeAll(async () => {
     archive = await openTestArchive({ version, frozen: true })

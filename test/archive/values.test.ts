@@ -2,9 +2,9 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SimulatedRecord } from '../../lib/simulator'
 import { openTestArchive, type TestArchive } from '../support/archive'
-import type { PostgresVersion } from '../support/database'
+import { postgresVersions } from '../support/database'
 
-describe.each<PostgresVersion>([18, 12])('on PostgreSQL %i, a value that its column cannot hold', (version) => {
+describe.each(postgresVersions)('on PostgreSQL %i, a value that its column cannot hold', (version) => {
   let archive: TestArchive
   beforeAll(async () => {
     archive = await openTestArchive({ version })

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { listMigrations, migrateDown, migrateUp, pendingMigrations } from '../../lib/db/migrate'
-import { createEmptyDatabase, type PostgresVersion } from '../support/database'
+import { createEmptyDatabase, type PostgresVersion, postgresVersions } from '../support/database'
 
-describe.each<PostgresVersion>([18, 12])('on PostgreSQL %i', (version) => {
+describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
   test('six migrators at once apply each migration once', async () => {
     await using database = await disposable(version)
     const { db } = database

@@ -13,6 +13,9 @@ export interface TestDatabase {
 
 export type PostgresVersion = 12 | 18
 
+/** The versions that tests run on here. */
+export const postgresVersions: readonly PostgresVersion[] = inject('postgres12Url') ? [18, 12] : [18]
+
 /** A database of its own, migrated: cloned from a template that the first to come makes. */
 export async function createTestDatabase(version: PostgresVersion = 18): Promise<TestDatabase> {
   const template = 'archive_template'

