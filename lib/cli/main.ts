@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import pg from 'pg'
 import { version } from '../../package.json'
 import { databaseUnreachable, isConnectionProblem } from '../db/connect'
 import { DatabaseError, UsageError } from '../errors'
@@ -58,11 +59,16 @@ function tell(error: unknown): ExitCode {
   if (error instanceof UsageError || error instanceof ScenarioError) return failed(error, ExitCode.usage)
   if (error instanceof DatabaseError || error instanceof SourceError) return failed(error, ExitCode.unreachable)
   if (isConnectionProblem(error)) return failed(databaseUnreachable(error), ExitCode.unreachable)
+  // A refusal by PostgreSQL itself: a wrong query, a right that is missing.
+  if (error instanceof pg.DatabaseError) {
+    const hint = error.hint ? ` ${error.hint}` : ''
+    return failed({ message: `PostgreSQL says: ${error.message}.${hint}`, code: error.code ?? '' }, ExitCode.usage)
+  }
   remark(error instanceof Error ? `lcic-archive: ${error.stack}` : `lcic-archive: ${error}`)
   return ExitCode.incomplete
 }
 
-function failed({ message, code }: Error & { code: string }, exitCode: ExitCode): ExitCode {
+function failed({ message, code }: { message: string; code: string }, exitCode: ExitCode): ExitCode {
   remark(`lcic-archive: ${message} [${code}]`)
   return exitCode
 }
