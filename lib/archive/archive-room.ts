@@ -10,7 +10,7 @@ import { type ArchiveContext, type Attempt, LeaseLostError, type Patience } from
 import { deferRoom } from './defer-room'
 import { InconsistentPagesError, pullPages } from './pull-pages'
 import { type DeferralKind, retryDelayMs } from './schedule'
-import { type Snapshot, takeSnapshot } from './take-snapshot'
+import { takeSnapshot } from './take-snapshot'
 
 /** What came of a call for one room. */
 export interface RoomReport {
@@ -18,6 +18,8 @@ export interface RoomReport {
   /** `busy`: another process works on the room, or has taken it over. */
   readonly outcome: 'archived' | 'unchanged' | DeferralKind | 'busy'
   readonly state?: JobState
+  /** Number of the last attempt; `archive.runs` tells more of it. */
+  readonly attempt?: number
   readonly pages: number
   readonly records: number
   readonly inserted: number
@@ -27,6 +29,8 @@ export interface RoomReport {
   /** Answers LCIC gave, refusals included. */
   readonly requests: number
   readonly durationMs: number
+  /** RequestId of LCIC's last answer, to quote to its support. */
+  readonly requestId?: string | undefined
   /** LCIC's code of what went wrong, or this program's own (`E_…`). */
   readonly code?: string
   /** What is wrong, and the mend; absent for rooms that are archived. */
@@ -54,18 +58,8 @@ export async function archiveRoom(context: ArchiveContext, roomId: bigint, patie
   const claim = await claimNamedRoom(context, roomId, patience)
   const result = claim ? await readUntilSettled(context, claim, patience) : busy(roomId, 'is at work on it')
   const report = { roomId, ...nothingRead, ...result, durationMs: clock.now() - startedAt }
-  log[report.message === undefined ? 'info' : 'warn'](
-    {
-      roomId,
-      outcome: report.outcome,
-      state: report.state,
-      pages: report.pages,
-      records: report.records,
-      durationMs: report.durationMs,
-      reason: report.message,
-    },
-    'room',
-  )
+  const { message: reason, ...facts } = report
+  log[reason === undefined ? 'info' : 'warn']({ ...facts, reason }, 'room')
   return report
 }
 
@@ -89,29 +83,17 @@ async function readUntilSettled(context: ArchiveContext, claim: Claim, patience:
     const resumed = requestIds.length
     const attempt = { lease, number: begun.attempt, requestIds }
     try {
-      const read = await readOnce(context, attempt, begun, patience)
+      const { failure, ...read } = await readOnce(context, attempt, begun, patience)
       requests += requestIds.length - resumed
-      if (!read.failure) return { ...read, state: 'archived', requests }
-      const { kind } = read.failure
-      const delayMs =
-        kind === 'inconsistent' ? retryDelayMs(kind, { failures: reads, waitedMs: 0, waitMs: 0 }) : undefined
+      const result = { ...read, attempt: begun.attempt, requests, requestId: requestIds.at(-1) }
+      if (!failure) return { ...result, state: 'archived' }
+      const delayMs = rereadDelayMs(failure.kind, reads)
       if (delayMs === undefined) {
-        const deferred = await deferRoom(context, attempt, read.failure, claim.attempts)
-        if (kind === 'configuration') throw new ConfigurationError(read.failure.code, deferred.message)
-        const { failure, ...rest } = read
-        return { ...rest, ...deferred, code: failure.code, requests }
+        const deferred = await deferRoom(context, attempt, failure, claim.attempts)
+        if (failure.kind === 'configuration') throw new ConfigurationError(failure.code, deferred.message)
+        return { ...result, ...deferred, code: failure.code }
       }
-      const { kind: outcome, code: errorCode, detail: errorMessage } = read.failure
-      const { roomId } = lease
-      await finishRun(db, {
-        roomId,
-        attempt: begun.attempt,
-        now: new Date(clock.now()),
-        outcome,
-        errorCode,
-        errorMessage,
-        requestIds,
-      })
+      await closeRun(context, attempt, failure)
       await clock.sleep(delayMs, patience.signal)
     } catch (error) {
       if (error instanceof LeaseLostError) return busy(lease.roomId, 'has taken it over')
@@ -121,6 +103,11 @@ async function readUntilSettled(context: ArchiveContext, claim: Claim, patience:
   }
 }
 
+/** Pages that contradict each other are read again at once, a few times. */
+function rereadDelayMs(kind: DeferralKind, reads: number): number | undefined {
+  return kind === 'inconsistent' ? retryDelayMs(kind, { failures: reads, waitedMs: 0, waitMs: 0 }) : undefined
+}
+
 interface Failure {
   readonly kind: DeferralKind
   readonly code: string
@@ -128,12 +115,7 @@ interface Failure {
   readonly requestId?: string | undefined
 }
 
-type Read = Omit<Snapshot, 'outcome'> & {
-  readonly outcome: RoomReport['outcome']
-  readonly pages: number
-  readonly records: number
-  readonly failure?: Failure
-}
+type Counts = Pick<RoomReport, 'pages' | 'records' | 'inserted' | 'updated' | 'removed' | 'duplicates'>
 
 /** One attempt: pull, then decide. Every failure that the schedule knows comes back; all others are thrown. */
 async function readOnce(
@@ -141,15 +123,13 @@ async function readOnce(
   attempt: Attempt,
   begun: Parameters<typeof pullPages>[2],
   patience: Patience,
-): Promise<Read> {
+): Promise<Counts & { outcome: RoomReport['outcome']; failure?: Failure }> {
   try {
     const pages = await pullPages(context, attempt, begun, patience)
-    const snapshot = await takeSnapshot(context, attempt, pages, begun.archived)
-    const { outcome, reason = '' } = snapshot
-    const records = pages[0]?.figures.Total ?? 0
-    const read = { ...snapshot, pages: pages.length, records }
+    const { outcome, reason, ...written } = await takeSnapshot(context, attempt, pages, begun.archived)
+    const read = { outcome, ...written, pages: pages.length, records: pages[0]?.figures.Total ?? 0 }
     if (outcome === 'archived' || outcome === 'unchanged') return read
-    return { ...read, failure: { kind: outcome, code: `E_${outcome.toUpperCase()}`, detail: reason } }
+    return { ...read, failure: { kind: outcome, code: `E_${outcome.toUpperCase()}`, detail: reason ?? '' } }
   } catch (error) {
     const failure = failureOf(error)
     if (!failure) throw error
@@ -169,29 +149,32 @@ function failureOf(error: unknown): Failure | undefined {
 
 /** Gives the room back as it was: on request, or because of an error that is not the room's. */
 async function abandon(
-  { db, clock, log }: ArchiveContext,
-  { lease, number: attempt, requestIds }: Attempt,
+  context: ArchiveContext,
+  attempt: Attempt,
   error: unknown,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const { db, clock, log } = context
+  const { roomId } = attempt.lease
   const stopped = signal?.aborted ?? false
-  const { roomId } = lease
-  const now = new Date(clock.now())
-  if (!stopped) log.error({ roomId, attempt, err: error }, 'attempt failed')
+  if (!stopped) log.error({ roomId, attempt: attempt.number, err: error }, 'attempt failed')
   try {
-    await finishRun(db, {
-      roomId,
-      attempt,
-      now,
-      requestIds,
-      outcome: stopped ? 'interrupted' : 'failed',
-      errorMessage: stopped ? 'Stopped before it was done.' : String(error),
-    })
-    await releaseJob(db, { lease, now })
+    const detail = stopped ? 'Stopped before it was done.' : String(error)
+    await closeRun(context, attempt, { kind: stopped ? 'interrupted' : 'failed', detail })
+    await releaseJob(db, { lease: attempt.lease, now: new Date(clock.now()) })
   } catch (cause) {
     // The lease runs out by itself, and the next attempt closes the run.
-    log.warn({ roomId, err: cause }, 'the room could not be given back')
+    log.warn({ roomId, attempt: attempt.number, err: cause }, 'the room could not be given back')
   }
+}
+
+/** Closes the run of an attempt that came to nothing, if it is still open; the job stays with this process. */
+async function closeRun(
+  { db, clock }: ArchiveContext,
+  { lease: { roomId }, number: attempt, requestIds }: Attempt,
+  { kind: outcome, code: errorCode, detail: errorMessage }: { kind: string; code?: string; detail: string },
+): Promise<void> {
+  await finishRun(db, { roomId, attempt, now: new Date(clock.now()), outcome, errorCode, errorMessage, requestIds })
 }
 
 function busy(roomId: bigint, what: string): Result {

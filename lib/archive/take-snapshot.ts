@@ -59,18 +59,19 @@ export async function takeSnapshot(
   const [first] = pages
   if (!first) throw new TypeError('A snapshot needs a page.')
   const { figures } = first
-  const contentHash = hashOf(pages)
+  const pagesHash = hashOf(pages)
   const now = new Date(clock.now())
 
   return db.transaction().execute(async (tx) => {
     if (!(await lockLease(tx, lease))) throw new LeaseLostError()
-    const snapshot = await apply(tx)
+    const { contentHash, ...snapshot } = await apply(tx)
     await finishRun(tx, {
       roomId,
       attempt,
       now,
       requestIds,
       errorMessage: snapshot.reason,
+      contentHash,
       ...snapshot,
     })
     if (snapshot.outcome === 'unchanged') await discardPages(tx, { roomId, attempt })
@@ -81,15 +82,15 @@ export async function takeSnapshot(
   })
 
   async function apply(tx: Kysely<Database>): Promise<Snapshot & { contentHash: string }> {
-    if (archived?.contentHash === contentHash && (await countMembers(tx, roomId)) === archived.members) {
-      return { outcome: 'unchanged', ...nothingWritten, contentHash }
+    if (archived?.contentHash === pagesHash && (await countMembers(tx, roomId)) === archived.members) {
+      return { outcome: 'unchanged', ...nothingWritten, contentHash: pagesHash }
     }
     const { merge, fingerprint, problem } = await mergeIfSound(tx)
-    if (problem) return { ...problem, ...nothingWritten, contentHash: fingerprint ?? contentHash }
+    if (problem) return { ...problem, ...nothingWritten, contentHash: fingerprint ?? pagesHash }
     await upsertRoom(tx, {
       room: roomFacts(roomId, figures),
       attempt,
-      contentHash,
+      contentHash: pagesHash,
       membersChanged: merge.inserted + merge.updated + merge.removed > 0,
       now,
     })
@@ -99,7 +100,7 @@ export async function takeSnapshot(
       updated: merge.updated,
       removed: merge.removed,
       duplicates: merge.records - merge.users,
-      contentHash,
+      contentHash: pagesHash,
     }
   }
 

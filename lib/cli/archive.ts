@@ -85,8 +85,8 @@ function summaryOf(reports: readonly RoomReport[]) {
   }
 }
 
-function jsonReport({ roomId, durationMs, dueAt, ...report }: RoomReport) {
-  return { room_id: roomId, ...report, due_at: dueAt, duration_ms: Math.round(durationMs) }
+function jsonReport({ roomId, durationMs, dueAt, requestId, ...report }: RoomReport) {
+  return { room_id: roomId, ...report, request_id: requestId, due_at: dueAt, duration_ms: Math.round(durationMs) }
 }
 
 function isArchived({ outcome }: RoomReport): boolean {
