@@ -17,83 +17,92 @@ export interface MortalOrder {
   readonly dieAt?: MortalPoint | undefined
 }
 
-/** Points are numbered as they are come by, or named by what is written and when. */
-export type MortalPoint = number | { readonly writing: string; readonly moment: Moment }
+/** Points are numbered in the order they are come by, or named by a text that is sent or received there. */
+export type MortalPoint = number | { readonly moment: Moment; readonly text: string }
 
-/** Around each write to a socket, and when data have arrived that nobody has looked at yet. */
-type Moment = 'before' | 'half-way' | 'after' | 'arrived'
+/** Around each write to a socket, in the midst of it, and when data have arrived that nobody has looked at yet. */
+export type Moment = 'before' | 'half-way' | 'after' | 'arrived'
 
-/** What it says on its standard output: every point it came by, or the one it dies at. */
+/** What it says on its standard output: how many points there were, and where it died. */
 export interface MortalReport {
   readonly points: number
-  readonly died?: { readonly point: number; readonly moment: Moment; readonly what: string }
+  readonly died?: {
+    readonly point: number
+    readonly moment: Moment
+    /** The beginning of what was sent or received. */
+    readonly text: string
+  }
 }
 
 const { work, roomId, dieAt }: MortalOrder = JSON.parse(process.env.MORTAL ?? '{}')
 let points = 0
 
+/** Comes by a point, and dies if it is the one. */
+function pass(moment: Moment, data: Buffer, last?: () => void): void {
+  points += 1
+  const isDue = typeof dieAt === 'object' ? dieAt.moment === moment && data.includes(dieAt.text) : dieAt === points
+  if (!isDue) return
+  last?.()
+  const text = data.toString('latin1', 0, 200).replace(/\W+/g, ' ').trim().slice(0, 60)
+  say({ points, died: { point: points, moment, text } })
+  process.kill(process.pid, 'SIGKILL')
+}
+
 function say(report: MortalReport): void {
   writeSync(1, JSON.stringify(report))
 }
 
-/** Whether this is the point to die at. */
-function isDue(moment: Moment, data: Uint8Array | string): boolean {
-  points += 1
-  if (typeof dieAt !== 'object') return points === dieAt
-  return dieAt.moment === moment && Buffer.from(data).includes(dieAt.writing)
-}
-
-function die(moment: Moment, data: Uint8Array | string): void {
-  const what = Buffer.from(data).toString('latin1').replace(/\W+/g, ' ').trim().slice(0, 60)
-  say({ points, died: { point: points, moment, what } })
-  process.kill(process.pid, 'SIGKILL')
-  // The signal is on its way; nothing more may happen here.
-  for (;;);
-}
-
-/** Makes every write to a socket and every arrival of data a point. */
+/** Makes every write to a socket, and every arrival of data, a point. */
 function plantPoints(): void {
-  const prototype = Socket.prototype
-  const { _write, push } = prototype
+  const { _write: write, push } = Socket.prototype
 
-  prototype._write = function (chunk: Buffer | string, encoding, callback) {
-    if (isDue('before', chunk)) die('before', chunk)
-    const half = Math.floor(chunk.length / 2)
-    if (isDue('half-way', chunk)) {
-      _write.call(this, chunk.slice(0, half), encoding, () => undefined)
-      die('half-way', chunk)
-    }
-    _write.call(this, chunk, encoding, callback)
-    // While it connects the data wait in this process; they leave it later.
-    if (isDue('after', chunk)) this.connecting ? this.once('connect', () => die('after', chunk)) : die('after', chunk)
+  function writeMortally(socket: Socket, data: Buffer, callback: (error?: Error | null) => void): void {
+    pass('before', data)
+    const half = data.subarray(0, data.length / 2)
+    pass('half-way', data, () => Reflect.apply(write, socket, [half, 'buffer', () => undefined]))
+    Reflect.apply(write, socket, [data, 'buffer', callback])
+    // What is written to a socket that is still connecting leaves this process once it has connected.
+    if (socket.connecting) socket.once('connect', () => pass('after', data))
+    else pass('after', data)
   }
-  // What was corked is handed over as one, as it would be otherwise.
-  Object.assign(prototype, {
-    _writev(this: Socket, chunks: { chunk: Buffer | string; encoding: BufferEncoding }[], callback: () => void) {
-      const buffers = chunks.map(({ chunk, encoding }) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk))
-      this._write(Buffer.concat(buffers), 'buffer' as BufferEncoding, callback)
+
+  Object.assign(Socket.prototype, {
+    _write(this: Socket, chunk: Buffer | string, encoding: BufferEncoding, callback: () => void) {
+      writeMortally(this, bytesOf({ chunk, encoding }), callback)
+    },
+    // What was corked leaves as one, as it does otherwise.
+    _writev(this: Socket, chunks: readonly Chunk[], callback: () => void) {
+      writeMortally(this, Buffer.concat(chunks.map(bytesOf)), callback)
+    },
+    push(this: Socket, chunk: Buffer | null, encoding?: BufferEncoding) {
+      if (chunk) pass('arrived', chunk)
+      return push.call(this, chunk, encoding)
     },
   })
+}
 
-  prototype.push = function (chunk: Buffer | null, encoding) {
-    if (chunk && isDue('arrived', chunk)) die('arrived', chunk)
-    return push.call(this, chunk, encoding)
-  }
+interface Chunk {
+  readonly chunk: Buffer | string
+  readonly encoding: BufferEncoding
+}
+
+function bytesOf({ chunk, encoding }: Chunk): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
 }
 
 async function main(): Promise<void> {
-  const config = readConfig()
   plantPoints()
-  const db = connect({ url: config.databaseUrl ?? '' })
-  const lcic = createLcic(config.lcic)
-  const { requestsPerSecond } = config
-  const budget = createBudget({ db, lcic, clock: systemClock, requestsPerSecond })
-  const context = { db, lcic, budget, clock: systemClock, log: pino({ level: 'silent' }) }
+  const { databaseUrl = '', requestsPerSecond, lcic: lcicConfig } = readConfig()
+  const db = connect({ url: databaseUrl })
+  const lcic = createLcic(lcicConfig)
+  const clock = systemClock
+  const budget = createBudget({ db, lcic, clock, requestsPerSecond })
+  const context = { db, lcic, budget, clock, log: pino({ level: 'silent' }) }
   if (work === 'replay') await replayRoom(db, BigInt(roomId))
-  else await archiveRoom(context, BigInt(roomId), { waitMs: 0, requestTimeoutMs: 10_000 })
-  say({ points })
+  else await archiveRoom(context, BigInt(roomId), { waitMs: 5_000, requestTimeoutMs: 10_000 })
   lcic.close()
   await db.destroy()
+  say({ points })
 }
 
 void main()

@@ -1,0 +1,150 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { SimulatedRoom } from '../../lib/simulator'
+import { openTestArchive, type TestArchive } from '../support/archive'
+import { type CommandLine, installCommandLine } from '../support/command-line'
+import { createEmptyDatabase, type PostgresVersion } from '../support/database'
+import { expectTruth } from '../support/truth'
+
+let cli: CommandLine
+let archive: TestArchive
+let rooms: readonly SimulatedRoom[]
+beforeAll(async () => {
+  ;[cli, archive] = await Promise.all([installCommandLine(), openTestArchive()])
+  rooms = [5, 0, 1001].map((members) => archive.school.addRoom({ members }))
+  for (const { roomId } of rooms) await archive.archive(roomId)
+})
+afterAll(async () => {
+  await cli?.remove()
+  await archive?.close()
+})
+
+const run = (...args: string[]) => cli.run(args, { env: { DATABASE_URL: archive.url } })
+
+describe.each<PostgresVersion>([18, 12])('migrate on PostgreSQL %i', (version) => {
+  test('six at once on an empty database bring it up once; then it is taken back and lists what it lacks', async () => {
+    const { url, db, drop } = await createEmptyDatabase(version)
+    const migrate = (...args: string[]) => cli.run(['migrate', ...args], { env: { DATABASE_URL: url } })
+    const six = await Promise.all(Array.from({ length: 6 }, () => migrate('--json')))
+    expect(six.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0, 0, 0])
+    const applied = six.map(({ stdout }) => JSON.parse(stdout).applied)
+    expect(applied.flat()).toEqual(['0001-archive'])
+    const tables = async () => (await db.introspection.getTables()).filter(({ schema }) => schema === 'archive').length
+    expect(await tables()).toBeGreaterThan(6)
+
+    expect(await migrate()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Nothing to do.\n') })
+    expect(await migrate('down')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('took back 0001-archive\n'),
+    })
+    expect(await tables()).toBeLessThanOrEqual(2)
+    const status = await migrate('status', '--json')
+    expect(status.exitCode).toBe(0)
+    expect(JSON.parse(status.stdout).migrations).toEqual([{ name: '0001-archive', applied_at: null }])
+    await drop()
+  })
+})
+
+test('a role that may not create tables is told so by migrate, which ends with 2', async () => {
+  const { url, db, drop } = await createEmptyDatabase()
+  const role = `weak_${process.pid}`
+  await sql`create role ${sql.id(role)} login password 'weak'`.execute(db)
+  const weak = new URL(url)
+  weak.username = role
+  weak.password = 'weak'
+  const { exitCode, stdout, stderr } = await cli.run(['migrate'], { env: { DATABASE_URL: weak.toString() } })
+  await sql`drop role ${sql.id(role)}`.execute(db)
+  await drop()
+  expect(stderr).toMatch(/^lcic-archive: .*permission denied.*\n$/)
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+})
+
+test('replay --all rebuilds what is lost, and says what it changed; one that cannot be is named, and ends with 1', async () => {
+  await sql`delete from archive.member_records where user_id in (select user_id from archive.member_records limit 400)`.execute(
+    archive.db,
+  )
+  await sql`delete from archive.rooms where room_id = ${rooms[1]?.roomId}`.execute(archive.db)
+  const all = await run('replay', '--all')
+  expect({ ...all, stdout: all.stdout.split('\n').at(-2) }).toEqual({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^3 rooms replayed, [12] changed, in .* s; no request was sent\.$/),
+    stderr: '',
+  })
+  for (const room of rooms) await expectTruth(archive.db, room)
+
+  const unknown = await run('replay', '77', String(rooms[0]?.roomId), '--json')
+  expect(unknown.exitCode).toBe(1)
+  expect(JSON.parse(unknown.stdout)).toEqual({
+    rooms: [
+      expect.objectContaining({ room_id: Number(rooms[0]?.roomId), records: 5, inserted: 0, updated: 0, removed: 0 }),
+    ],
+    failures: [{ room_id: 77, message: expect.stringContaining('lcic-archive archive 77') }],
+  })
+})
+
+test('sql answers with a table or a document on stdout, and the number of rows on stderr', async () => {
+  const query =
+    "select room_id, total, null as none, '2024-05-06 07:08:09.5+08'::timestamptz as at from archive.rooms order by 1"
+  expect(await run('sql', query)).toMatchInlineSnapshot(`
+    {
+      "exitCode": 0,
+      "stderr": "3 rows
+    ",
+      "stdout": " room_id      total    none    at                       
+    ────────────────────────────────────────────────────────
+     300000001    5                2024-05-05T23:08:09.500Z 
+     300000002    0                2024-05-05T23:08:09.500Z 
+     300000003    1001             2024-05-05T23:08:09.500Z 
+    ",
+    }
+  `)
+  const big = await run('sql', '--json', 'select 9223372036854775807 as big, 7::bigint as small where true')
+  expect(JSON.parse(big.stdout)).toEqual([{ big: '9223372036854775807', small: 7 }])
+  expect(await run('sql', 'select 1 where false')).toEqual({ exitCode: 0, stdout: '', stderr: '0 rows\n' })
+})
+
+test('sql shows a date as that date, whatever the time zone', async () => {
+  const env = { DATABASE_URL: archive.url, TZ: 'Asia/Shanghai' }
+  const { stdout } = await cli.run(['sql', "select '2024-05-06'::date as day"], { env })
+  expect(stdout).toContain('2024-05-06')
+})
+
+test.each([
+  'delete from archive.rooms where room_id = 300000001',
+  'with gone as (delete from archive.rooms where room_id = 300000001 returning *) select * from gone',
+  'select 1; delete from archive.rooms where room_id = 300000002',
+  'commit; delete from archive.rooms where room_id = 300000003; begin',
+])('sql refuses to write: %s', async (query) => {
+  const count = async () => (await archive.db.selectFrom('archive.rooms').select('room_id').execute()).length
+  const before = await count()
+  const { exitCode, stdout } = await run('sql', query)
+  expect({ rooms: await count(), exitCode, stdout }).toEqual({ rooms: before, exitCode: 2, stdout: '' })
+})
+
+test('sql says what is wrong with a query in a line, and ends with 2', async () => {
+  const { exitCode, stdout, stderr } = await run('sql', 'selec 1')
+  expect(stderr).toMatch(/^lcic-archive: .*syntax error at or near "selec".*\n$/)
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+})
+
+test('nothing that comes from the database can steer the terminal, neither values nor titles', async () => {
+  const evil = '\u001b]0;owned\u0007\u001b[2J\u009b31m\r\u0008\u202egnp.exe'
+  await sql`update archive.member_records set user_name = ${evil}`.execute(archive.db)
+  const { exitCode, stdout, stderr } = await run(
+    'sql',
+    `select user_name, 1 as "${evil}" from archive.member_records limit 2`,
+  )
+  expect(exitCode).toBe(0)
+  expect(stdout).toContain('gnp.exe')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  expect(stdout + stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
+})
+
+test('a reader that has seen enough, such as head, ends the output without a crash', async () => {
+  const query = "select repeat('x', 1000) as long from generate_series(1, 300)"
+  const { exitCode, stdout, stderr } = await cli.shell(`lcic-archive sql "${query}" | head -n 1`, {
+    env: { DATABASE_URL: archive.url },
+  })
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^ long +\n$/) })
+  expect(stderr).not.toContain('EPIPE')
+})

@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process'
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type CommandLine, installCommandLine } from '../support/command-line'
+
+let cli: CommandLine
+beforeAll(async () => {
+  cli = await installCommandLine()
+})
+afterAll(() => cli?.remove())
+
+test('the demo needs nothing, says that it is simulated, shows the classes within 30 s, and leaves no process', async () => {
+  const startedAt = performance.now()
+  // A DATABASE_URL and credentials are someone's own: they are not for the demo.
+  const env = {
+    DATABASE_URL: 'postgres://own@127.0.0.1:1/own',
+    TENCENTCLOUD_SECRET_ID: 'own',
+    TENCENTCLOUD_SECRET_KEY: 'own',
+  }
+  const { exitCode, stdout, stderr } = await cli.run(['demo'], { env })
+  expect(performance.now() - startedAt).toBeLessThan(30_000)
+  expect(stderr).not.toMatch(/ {4}at |"level"/)
+  expect(exitCode).toBe(0)
+
+  expect(stdout.split('\n')[0]).toMatch(/simulated classes: a stand-in for LCIC/)
+  expect(stdout).toMatch(/^48 rooms: 45 archived, 3 not; \d+ requests, [\d,]+ members in \d+\.\d s\.$/m)
+  expect(stdout).toMatch(/^ +room +began \(UTC\) +minutes +expected +came +late +hands raised +messages $/m)
+  expect(stdout).toMatch(/^ +name +role +joined +quit +minutes +hands +messages $/m)
+  expect(stdout.match(/^ *\d{9,10} +\d\d:\d\d +\d+ +\d+ +\d+ +\d+ +\d+ +\d+ $/gm)).toHaveLength(12)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
+  expect(runningThere()).toEqual([])
+})
+
+test('what the demo suggests to ask is answered, and its PostgreSQL is there for others until Ctrl-C', async () => {
+  const sqlDemo = cli.start(['sql', '--demo'])
+  const [psql] = await sqlDemo.printed(/^PGPASSFILE=.*$/m)
+  expect(psql).toMatch(/ -d demo$/)
+  const { exitCode, stdout } = await cli.run(['sql', '--demo', '--json', 'select count(*) as rooms from archive.rooms'])
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(stdout)).toEqual([{ rooms: 45 }])
+  sqlDemo.signal('SIGINT')
+  expect(await sqlDemo.ended).toMatchObject({ exitCode: 0 })
+  expect(runningThere()).toEqual([])
+  await expect(access(join(cli.directory, '.data', 'postgres', 'postmaster.pid'))).rejects.toThrow('ENOENT')
+})
+
+/** Processes in whose command this test's directory stands: PostgreSQL's data are there, and the command line itself. */
+function runningThere(): string[] {
+  const processes = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n')
+  return processes.filter((line) => line.includes(cli.directory))
+}

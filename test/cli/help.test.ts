@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { version } from '../../package.json'
+import { type CommandLine, installCommandLine } from '../support/command-line'
+
+let cli: CommandLine
+beforeAll(async () => {
+  cli = await installCommandLine()
+})
+afterAll(() => cli?.remove())
+
+async function helpOf(...command: string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await cli.run([...command, '--help'])
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  return stdout
+}
+
+test('lcic-archive --help', async () => {
+  expect(await helpOf()).toMatchInlineSnapshot(`
+    "Usage: lcic-archive [options] [command]
+
+    Archives the statistics of Tencent Cloud LCIC classes into PostgreSQL,
+    completely and provably.
+
+    Options:
+      -V, --version                   output the version number
+      -h, --help                      display help for command
+
+    Commands:
+      archive [options] <room_id...>  archive the rooms named, now
+      replay [options] [room_id...]   rebuild rooms from the raw pages in the
+                                      database, without a request to LCIC
+      sql [options] [query]           ask the archive a question, or keep its
+                                      embedded database running for other programs
+      migrate [options] [direction]   apply, take back or list migrations
+      simulate [options]              run a stand-in for LCIC on this machine,
+                                      strict as the real one, until Ctrl-C
+      demo                            archive a simulated school day into the
+                                      embedded PostgreSQL, and show what an analyst
+                                      sees
+      help [command]                  display help for command
+
+    Start here:
+      $ lcic-archive demo
+
+    Environment (all optional for the demo):
+      TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY   credentials; TENCENTCLOUD_SESSION_TOKEN for temporary ones
+      DATABASE_URL                                      PostgreSQL 12 to 18; without it an embedded one in .data/
+      LCIC_ENDPOINT, LCIC_REGION                        default https://lcic.tencentcloudapi.com, no region
+      LCIC_REQUESTS_PER_SECOND                          default 20, what the API allows
+      LOG_LEVEL                                         default info; on a terminal error
+    "
+  `)
+})
+
+test('lcic-archive archive --help', async () => {
+  expect(await helpOf('archive')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive archive [options] <room_id...>
+
+    archive the rooms named, now
+
+    Arguments:
+      room_id            rooms to archive, archived ones are read again
+
+    Options:
+      --wait <duration>  how long to keep asking while a room is not ready, or is
+                         worked on by another (default: 120000)
+      --json             print one JSON document
+      -h, --help         display help for command
+
+    Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 LCIC or the database is out of reach.
+    A room that is not archived keeps its job, with the reason and the time of the next try.
+
+    Examples:
+      $ lcic-archive archive 312345678
+      $ lcic-archive archive 312345678 312345679 --wait 10m --json
+
+    "
+  `)
+})
+
+test('lcic-archive replay --help', async () => {
+  expect(await helpOf('replay')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive replay [options] [room_id...]
+
+    rebuild rooms from the raw pages in the database, without a request to LCIC
+
+    Arguments:
+      room_id     rooms to rebuild
+
+    Options:
+      --all       rebuild every room that was ever archived
+      --json      print one JSON document
+      -h, --help  display help for command
+
+    Rows that are as they should be are not written.
+
+    Examples:
+      $ lcic-archive replay 312345678
+      $ lcic-archive replay --all
+
+    "
+  `)
+})
+
+test('lcic-archive sql --help', async () => {
+  expect(await helpOf('sql')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive sql [options] [query]
+
+    ask the archive a question, or keep its embedded database running for other
+    programs
+
+    Arguments:
+      query       one query, run in a read-only transaction; without it the embedded
+                  database runs until Ctrl-C
+
+    Options:
+      --demo      ask what \`demo\` archived
+      --json      print one JSON document
+      -h, --help  display help for command
+
+    Examples:
+      $ lcic-archive sql "select room_id, total, peak_member_number from archive.rooms order by total desc limit 5"
+      $ lcic-archive sql          # says how to connect with psql or a BI tool, and keeps the database running
+
+    "
+  `)
+})
+
+test('lcic-archive migrate --help', async () => {
+  expect(await helpOf('migrate')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive migrate [options] [direction]
+
+    apply, take back or list migrations
+
+    Arguments:
+      direction   up: apply all that are missing; down: take back the newest;
+                  status: list (choices: "up", "down", "status", default: "up")
+
+    Options:
+      --json      print one JSON document
+      -h, --help  display help for command
+
+    Examples:
+      $ lcic-archive migrate
+      $ lcic-archive migrate status
+
+    "
+  `)
+})
+
+test('lcic-archive simulate --help', async () => {
+  expect(await helpOf('simulate')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive simulate [options]
+
+    run a stand-in for LCIC on this machine, strict as the real one, until Ctrl-C
+
+    Options:
+      --port <port>         where to listen on 127.0.0.1 (default: 9701)
+      --scenario <file>     a JSON file that describes rooms, limits and faults
+                            (default: a day at a school)
+      --seed <number>       what names, numbers and faults are drawn from
+      --rooms <number>      how many ordinary rooms to draw
+      --rate <requests>     requests a second it allows for each action, 0 for any
+                            number
+      --latency <duration>  how long each answer takes
+      --faults <percent>    share of requests that go wrong, in any of these ways:
+                            reset, hang, delay, truncate, html, not-json,
+                            empty-json, status, error, shift, total, duplicate
+      --log <file>          write each request, with its time of arrival, to this
+                            file as a line of JSON
+      --json                print where it listens, and its rooms, as one JSON
+                            document
+      -h, --help            display help for command
+
+    A scenario file, for example:
+      {"ordinaryRooms": 40, "latencyMs": {"min": 20, "max": 80}, "requestsPerSecond": 20,
+       "faults": {"rate": 0.1, "kinds": ["reset", "truncate", "shift"]},
+       "rooms": [{"roomId": 5000000001, "members": 2500, "notReadyAnswers": 2},
+                 {"members": 30, "overrunMinutes": 180}, {"fate": "missing"}, {"fate": "expired"}]}
+
+    Examples:
+      $ lcic-archive simulate
+      $ lcic-archive simulate --rooms 1000 --rate 20 --faults 10 --log requests.jsonl
+
+    "
+  `)
+})
+
+test('lcic-archive demo --help', async () => {
+  expect(await helpOf('demo')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive demo [options]
+
+    archive a simulated school day into the embedded PostgreSQL, and show what an
+    analyst sees
+
+    Options:
+      -h, --help  display help for command
+    "
+  `)
+})
+
+test('--version is that of the package', async () => {
+  expect(await cli.run(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+test('without a command it shows help on stderr and ends as misused', async () => {
+  const { exitCode, stdout, stderr } = await cli.run([])
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+  expect(stderr).toBe(await helpOf())
+})
