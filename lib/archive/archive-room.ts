@@ -1,8 +1,9 @@
 import { beginAttempt } from '../db/begin-attempt'
+import { isDataRefusal } from '../db/connect'
 import { finishRun } from '../db/finish-run'
 import { releaseJob } from '../db/settle-job'
 import type { JobState } from '../db/tables'
-import { UsageError } from '../errors'
+import { ArchiveError, describeError, UsageError } from '../errors'
 import { SourceError } from '../lcic/errors'
 import type { PageFigures } from '../lcic/statistics'
 import { type Claim, claimNamedRoom } from './claim'
@@ -144,6 +145,11 @@ function failureOf(error: unknown): Failure | undefined {
   if (error instanceof InconsistentPagesError) {
     return { kind: 'inconsistent', code: 'E_INCONSISTENT', detail: error.message }
   }
+  // What LCIC sent is beyond what PostgreSQL can hold or read: no reason to stop for other rooms.
+  if (error instanceof RangeError || isDataRefusal(error)) {
+    const { code = 'E_UNREADABLE_PAGE', message } = describeError(error)
+    return { kind: 'rejected', code, detail: message }
+  }
   return undefined
 }
 
@@ -157,9 +163,10 @@ async function abandon(
   const { db, clock, log } = context
   const { roomId } = attempt.lease
   const stopped = signal?.aborted ?? false
-  if (!stopped) log.error({ roomId, attempt: attempt.number, err: error }, 'attempt failed')
+  if (!stopped && !(error instanceof ArchiveError))
+    log.error({ roomId, attempt: attempt.number, err: error }, 'attempt failed')
   try {
-    const detail = stopped ? 'Stopped before it was done.' : String(error)
+    const detail = stopped ? 'Stopped before it was done.' : describeError(error).message
     await closeRun(context, attempt, { kind: stopped ? 'interrupted' : 'failed', detail })
     await releaseJob(db, { lease: attempt.lease, now: new Date(clock.now()) })
   } catch (cause) {

@@ -2,7 +2,7 @@ import type { JobState } from '../db/tables'
 import type { FailureKind } from '../lcic/errors'
 
 /** Why a room could not be archived now: a failed request, or pages that the archive must not take. */
-export type DeferralKind = FailureKind | 'inconsistent' | 'shrunk' | 'emptied'
+export type DeferralKind = FailureKind | 'inconsistent' | 'shrunk' | 'emptied' | 'rejected'
 
 /** What follows from each kind of failure. All of it stands here and nowhere else. */
 export interface Plan {
@@ -100,6 +100,14 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     dueMs: [1, 5, 10, 20].map((minutes) => minutes * MINUTE),
     meaning: 'its pages contradict each other',
     next: 'It will be read again from the first page.',
+  },
+  rejected: {
+    state: 'pending',
+    costsAttempt: true,
+    inProcessMs: [],
+    dueMs: [10 * MINUTE, HOUR, 6 * HOUR],
+    meaning: 'what LCIC sent cannot be stored',
+    next: 'Please report it with the code; the pages that were landed are kept.',
   },
   shrunk: {
     state: 'archived',

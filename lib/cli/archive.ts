@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { RoomReport } from '../archive/archive-room'
 import { archiveRooms } from '../archive/archive-rooms'
 import { duration, roomIds } from './arguments'
@@ -12,11 +12,10 @@ export function archiveCommand(): Command {
   return new Command('archive')
     .description('archive the rooms named, now')
     .argument('<room_id...>', 'rooms to archive, archived ones are read again', roomIds)
-    .option(
-      '--wait <duration>',
-      'how long to keep asking while a room is not ready, or is worked on by another',
-      duration,
-      120_000,
+    .addOption(
+      new Option('--wait <duration>', 'how long to keep asking while a room is not ready, or is worked on by another')
+        .argParser(duration)
+        .default(120_000, '2m'),
     )
     .option('--json', 'print one JSON document')
     .addHelpText(

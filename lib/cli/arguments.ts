@@ -9,7 +9,7 @@ export function roomIds(text: string, previous: readonly bigint[] = []): bigint[
   const id = /^\d{1,19}$/.test(text) ? BigInt(text) : 0n
   if (id < 1n || id > LARGEST_ID) {
     throw new InvalidArgumentError(
-      `${JSON.stringify(text.slice(0, 60))} is no room id: give whole numbers above 0, such as 312345678.`,
+      `${JSON.stringify(text.slice(0, 60))} is no room id: give whole numbers from 1 to ${LARGEST_ID}, such as 312345678.`,
     )
   }
   return previous.includes(id) ? [...previous] : [...previous, id]

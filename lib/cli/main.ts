@@ -10,13 +10,14 @@ import { archiveCommand } from './archive'
 import { demoCommand } from './demo'
 import { ExitCode, setExitCode } from './exit-code'
 import { migrateCommand } from './migrate'
-import { remark } from './output'
+import { endQuietlyWithReaders, remark } from './output'
 import { replayCommand } from './replay'
 import { InterruptedError, interruption, listenForSignals } from './signals'
 import { simulateCommand } from './simulate'
 import { sqlCommand } from './sql'
 
 async function main(): Promise<void> {
+  endQuietlyWithReaders()
   listenForSignals()
   try {
     await createProgram().parseAsync()
@@ -56,7 +57,8 @@ function tell(error: unknown): ExitCode {
     if (error instanceof InterruptedError) remark(error.message)
     return ExitCode.interrupted
   }
-  if (error instanceof UsageError || error instanceof ScenarioError) return failed(error, ExitCode.usage)
+  const isUsage = error instanceof UsageError || error instanceof ScenarioError
+  if (isUsage || (error instanceof DatabaseError && error.code === 'E_MIGRATION')) return failed(error, ExitCode.usage)
   if (error instanceof DatabaseError || error instanceof SourceError) return failed(error, ExitCode.unreachable)
   if (isConnectionProblem(error)) return failed(databaseUnreachable(error), ExitCode.unreachable)
   // A refusal by PostgreSQL itself: a wrong query, a right that is missing.

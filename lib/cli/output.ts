@@ -1,5 +1,14 @@
 import Table from 'cli-table3'
 
+/** A reader that has seen enough (`| head`) closes the pipe: that is no error, and there is nobody to tell more. */
+export function endQuietlyWithReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+}
+
 /** Results go to stdout, and nothing else does. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
@@ -12,7 +21,8 @@ export function remark(text: string): void {
 
 /** One JSON document. Ids beyond 2^53 are strings, because JSON readers would round them. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? jsonId(item) : item), 2))
+  const text = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? jsonId(item) : item), 2)
+  print(text.replace(steering, (character) => (character === '\n' ? '\n' : escaped(character))))
 }
 
 export interface Column<Row> {
@@ -39,7 +49,14 @@ export function printable(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (value instanceof Date) return value.toISOString().replace('.000Z', 'Z')
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  return text.replace(/\p{Cc}|[\u{200E}\u{200F}\u{202A}-\u{202E}\u{2066}-\u{2069}]/gu, '')
+  return text.replace(steering, '')
+}
+
+/** Control characters, and those that change the direction of writing. */
+const steering = /\p{Cc}|[\u{200E}\u{200F}\u{202A}-\u{202E}\u{2066}-\u{2069}]/gu
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 export function seconds(durationMs: number): string {

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import type { Kysely } from 'kysely'
-import { type Logger, pino } from 'pino'
 import { createBudget } from '../archive/budget'
 import type { ArchiveContext } from '../archive/context'
 import { systemClock } from '../clock'
@@ -11,6 +10,7 @@ import type { Database } from '../db/tables'
 import { type EmbeddedDatabase, openEmbeddedDatabase } from '../embedded'
 import { UsageError } from '../errors'
 import { createLcic } from '../lcic/client'
+import { createLog } from '../log'
 import { remark } from './output'
 import { interruption } from './signals'
 
@@ -73,15 +73,11 @@ export function archiveContext(
     lcic,
     budget: createBudget({ db, lcic, clock: systemClock, requestsPerSecond }),
     clock: systemClock,
-    log: createLog(config),
+    // Where stderr is a terminal, progress is shown there instead.
+    log: createLog(config.logLevel ?? (process.stderr.isTTY ? 'error' : 'info')),
     ...(observe && { observe }),
     [Symbol.dispose]: () => lcic.close(),
   }
-}
-
-/** JSON, one line an event, on stderr. Where that is a terminal, progress is shown there instead, and errors only. */
-function createLog({ logLevel = process.stderr.isTTY ? 'error' : 'info' }: Config): Logger {
-  return pino({ level: logLevel, serializers: { roomId: String } }, pino.destination({ dest: 2, sync: true }))
 }
 
 /** Checks the whole environment, credentials included. */
@@ -96,7 +92,8 @@ async function requireMigrations(db: Kysely<Database>): Promise<void> {
   if (pending.length === 0) return
   throw new UsageError(
     'E_MIGRATIONS_PENDING',
-    `The database lacks ${pending.join(', ')}. Run: lcic-archive migrate (as a role that may create tables).`,
+    `The database lacks ${pending.join(', ')}, or this role may not use schema archive. ` +
+      'Run lcic-archive migrate as a role that may create tables, or grant this one its rights.',
   )
 }
 

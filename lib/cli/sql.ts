@@ -1,11 +1,14 @@
 import { Command } from 'commander'
-import { CompiledQuery } from 'kysely'
 import { readConfig } from '../config'
+import { askReadOnly } from '../db/connect'
 import { UsageError } from '../errors'
 import { demoDatabase } from './demo-database'
 import { counted, print, printable, printJson, remark, table } from './output'
 import { openDatabase } from './session'
 import { untilInterrupted } from './signals'
+
+/** A table of more is slow to lay out, and nobody reads it. */
+const MOST_ROWS = 1000
 
 export function sqlCommand(): Command {
   return new Command('sql')
@@ -34,24 +37,25 @@ Examples:
         { ...config, ...(external && { databaseUrl }) },
         demo ? { database: demoDatabase, migrated: false } : {},
       )
+      const { url, embedded } = session
       if (!query) {
         remark('PostgreSQL is running until Ctrl-C. To connect:')
-        print(session.embedded?.psqlCommand ?? '')
+        print(
+          demo ? `${embedded?.psqlCommand.replace(/ -d \S+$/, '')} -d ${demoDatabase}` : (embedded?.psqlCommand ?? ''),
+        )
         return untilInterrupted()
       }
-      const { rows } = await session.db
-        .transaction()
-        .setAccessMode('read only')
-        .execute((tx) => tx.executeQuery<Record<string, unknown>>(CompiledQuery.raw(query)))
+      const { rows, fields } = await askReadOnly({ url, ...(config.databaseCa && { ca: config.databaseCa }) }, query)
       if (json) return printJson(rows)
-      const names = Object.keys(rows[0] ?? {})
-      if (rows.length > 0)
-        print(
-          table(
-            rows,
-            names.map((title) => ({ title, value: (row) => printable(row[title]) })),
-          ),
-        )
-      remark(counted(rows.length, 'row'))
+      const columns = fields.map(({ name }) => ({
+        title: printable(name),
+        value: (row: Record<string, unknown>) => printable(row[name]),
+      }))
+      if (rows.length > 0) print(table(rows.slice(0, MOST_ROWS), columns))
+      remark(
+        rows.length > MOST_ROWS
+          ? `the first ${MOST_ROWS} of ${counted(rows.length, 'row')}; --json prints all`
+          : counted(rows.length, 'row'),
+      )
     })
 }

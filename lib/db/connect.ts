@@ -18,7 +18,11 @@ export interface ConnectOptions {
  * int8 columns come as `bigint`. Idle connections do not keep the process alive, so a function's invocation ends with
  * its answer.
  */
-export function connect({ url, ca, max = 10 }: ConnectOptions): Kysely<Database> {
+export function connect(options: ConnectOptions): Kysely<Database> {
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: createPool(options) }) })
+}
+
+function createPool({ url, ca, max = 10 }: ConnectOptions): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOf(url, ca),
     application_name: 'lcic-archive',
@@ -31,7 +35,24 @@ export function connect({ url, ca, max = 10 }: ConnectOptions): Kysely<Database>
   })
   // A connection that breaks while idle is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => undefined)
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  return pool
+}
+
+/**
+ * Runs one query of a person's in a read-only transaction. It goes by the extended protocol, which takes a single
+ * statement only: none can end the transaction and write after it.
+ */
+export async function askReadOnly(options: ConnectOptions, query: string): Promise<pg.QueryResult> {
+  const pool = createPool({ ...options, max: 1 })
+  const client = await pool.connect()
+  try {
+    await client.query('begin read only')
+    const single: pg.QueryConfig & { queryMode: 'extended' } = { text: query, queryMode: 'extended' }
+    return await client.query(single)
+  } finally {
+    client.release(true)
+    await pool.end()
+  }
 }
 
 /** SQLSTATE classes and network codes that mean the server is not there (now), whatever was asked of it. */
@@ -48,6 +69,11 @@ export function isConnectionProblem(error: unknown): boolean {
   )
 }
 
+/** PostgreSQL refuses a value or a row for what it is (SQLSTATE classes 22, 23 and 54): asking again changes nothing. */
+export function isDataRefusal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(22|23|54)/.test(error.code ?? '')
+}
+
 /** The same failure, saying what to look at; the URL's password is not in it. */
 export function databaseUnreachable(cause: unknown): DatabaseError {
   const reasons = cause instanceof AggregateError ? cause.errors : [cause]
@@ -60,7 +86,10 @@ export function databaseUnreachable(cause: unknown): DatabaseError {
 }
 
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
-  return oid === pg.types.builtins.INT8 ? BigInt : pg.types.getTypeParser(oid, format ?? 'text')
+  if (oid === pg.types.builtins.INT8) return BigInt
+  // Without a time zone there is no moment to tell: they stay as PostgreSQL writes them.
+  if (oid === pg.types.builtins.DATE || oid === pg.types.builtins.TIMESTAMP) return String
+  return pg.types.getTypeParser(oid, format ?? 'text')
 }
 
 /** libpq's meaning of `sslmode`, which the pg package does not share: there `require` would verify the server's name. */

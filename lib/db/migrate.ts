@@ -43,8 +43,8 @@ function settled({ error, results = [] }: { error?: unknown; results?: Migration
   const failed = results.find((result) => result.status === 'Error')
   throw new DatabaseError(
     'E_MIGRATION',
-    `Migration ${failed?.migrationName ?? ''} failed: ${error instanceof Error ? error.message : String(error)}. ` +
-      'Nothing of it was kept; mend the cause and run migrate again.',
+    `${failed ? `Migration ${failed.migrationName}` : 'Migrating'} failed: ` +
+      `${error instanceof Error ? error.message : String(error)}. Nothing of it was kept; mend the cause and run migrate again.`,
     { cause: error },
   )
 }

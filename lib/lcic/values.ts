@@ -64,20 +64,29 @@ export function unknownFields(
   return Object.fromEntries(unknown.map(([name, value]) => [storableText(name), storableJson(value)]))
 }
 
+/** Deeper than any answer of an API; PostgreSQL's own limit is some thousands. */
+const DEEPEST = 100
+
 /** Whether PostgreSQL can look into the JSON value as it is. */
-export function isStorableJson(value: unknown): boolean {
+export function isStorableJson(value: unknown, depth = DEEPEST): boolean {
   if (typeof value === 'string') return isText(value)
-  if (Array.isArray(value)) return value.every(isStorableJson)
   if (typeof value !== 'object' || value === null) return true
-  return Object.entries(value).every(([name, item]) => isText(name) && isStorableJson(item))
+  if (depth === 0) return false
+  if (Array.isArray(value)) return value.every((item) => isStorableJson(item, depth - 1))
+  return Object.entries(value).every(([name, item]) => isText(name) && isStorableJson(item, depth - 1))
 }
 
-/** Any JSON value with its texts made storable, keys included: jsonb takes neither NUL nor lone surrogates. */
-export function storableJson(value: unknown): unknown {
+/**
+ * Any JSON value with its texts made storable, keys included: jsonb takes neither NUL nor lone surrogates. What is
+ * nested more than a hundred levels deep becomes null.
+ */
+export function storableJson(value: unknown, depth = DEEPEST): unknown {
   if (typeof value === 'string') return storableText(value)
-  if (Array.isArray(value)) return value.map(storableJson)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [storableText(name), storableJson(item)]))
+  if (depth === 0) return null
+  if (Array.isArray(value)) return value.map((item) => storableJson(item, depth - 1))
+  const items = Object.entries(value).map(([name, item]) => [storableText(name), storableJson(item, depth - 1)])
+  return Object.fromEntries(items)
 }
 
 function storableText(text: string): string {

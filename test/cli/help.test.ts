@@ -63,7 +63,7 @@ test('lcic-archive archive --help', async () => {
 
     Options:
       --wait <duration>  how long to keep asking while a room is not ready, or is
-                         worked on by another (default: 120000)
+                         worked on by another (default: 2m)
       --json             print one JSON document
       -h, --help         display help for command
 

@@ -44,10 +44,16 @@ function lineOf({ args, env = {} }: Misuse): string {
 
 const misuses: readonly Misuse[] = [
   { args: 'archive', says: ["argument 'room_id'", '--help'] },
-  { args: 'archive 12x', says: ['\'room_id\'. "12x"', 'whole numbers above 0, such as 312345678'] },
-  { args: 'archive 0', says: ['\'room_id\'. "0"', 'whole numbers above 0'] },
-  { args: 'archive -1', says: ['\'room_id\'. "-1"', 'whole numbers above 0'] },
-  { args: 'archive 1 9223372036854775808', says: ['\'room_id\'. "9223372036854775808"', 'whole numbers above 0'] },
+  {
+    args: 'archive 12x',
+    says: ['\'room_id\'. "12x"', 'whole numbers from 1 to 9223372036854775807, such as 312345678'],
+  },
+  { args: 'archive 0', says: ['\'room_id\'. "0"', 'whole numbers from 1 to 9223372036854775807'] },
+  { args: 'archive -1', says: ['\'room_id\'. "-1"', 'whole numbers from 1 to 9223372036854775807'] },
+  {
+    args: 'archive 1 9223372036854775808',
+    says: ['\'room_id\'. "9223372036854775808"', 'whole numbers from 1 to 9223372036854775807'],
+  },
   { args: 'archive 1 --wait 5', says: ["'--wait <duration>' argument '5'", 'such as 30s, 2m or 1h'] },
   { args: 'archive 1 --wiat 5s', says: ["unknown option '--wiat'", '--wait'] },
   { args: 'archvie 1', says: ["unknown command 'archvie'", 'archive'] },
@@ -100,7 +106,7 @@ test('a database that lacks migrations ends archive, replay and sql with exit co
   ]) {
     const { exitCode, stdout, stderr } = await cli.run(args, { env })
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
-    expect(stderr).toMatch(/lacks 0001-archive.* Run: lcic-archive migrate/)
+    expect(stderr).toMatch(/lacks 0001-archive.* Run lcic-archive migrate/)
   }
   expect(await empty.db.introspection.getSchemas()).not.toContainEqual({ name: 'archive' })
 })
