@@ -74,8 +74,7 @@ test('no value is lost: what the column does not say is in extra', () => {
         // Column and value may differ in form only: "12" and 12, true and 1, 0 and no time, "a" and ["a"].
         const same = (one: unknown) =>
           [JSON.stringify(value), JSON.stringify([value])].includes(JSON.stringify(one)) ||
-          String(one) === String(value) ||
-          Number(one ?? 0) === Number(value)
+          (typeof value !== 'object' && (String(one) === String(value) || Number(one ?? 0) === Number(value)))
         expect(kept.some(same), `${name}: ${JSON.stringify(value)} became ${JSON.stringify(kept)}`).toBe(true)
       }
     }),
