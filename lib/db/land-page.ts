@@ -8,7 +8,7 @@ export interface PageToLand {
   readonly requestId: string
   /** The answer's text, or the earlier attempt whose page of this number says the same. */
   readonly content:
-    | { readonly body: string; readonly records?: readonly unknown[] }
+    | { readonly body: Buffer; readonly records?: readonly unknown[] }
     | { readonly sameAsAttempt: number }
   readonly figures: object
   readonly recordCount: number

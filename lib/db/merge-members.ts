@@ -33,60 +33,74 @@ export interface MergeResult {
  * Merges the landed pages of an attempt into `member_records`: one statement, in which PostgreSQL reads the JSON as it
  * landed, checks that it is whole, and writes the rows that differ, and only those.
  *
- * The join finds the rows that differ before any is touched: an `on conflict … where` would lock, and so write, each
- * unchanged one. Of a user listed more than once it keeps the record with the longest presence, then the latest quit,
- * then the first in page order.
+ * Snapshot and archive are compared before any row is touched: an `on conflict … where` would lock, and so write, each
+ * unchanged one. They meet in a full join because that is always hashed: whatever PostgreSQL believes of the size of
+ * this room, a nested loop over a hundred thousand members is no choice it has. New members go in by a plain insert,
+ * which saves each a search of the index and a WAL record: while the room's job is locked nobody else writes its
+ * members. Of a user listed more than once it keeps the record with the longest presence, then the latest quit, then the
+ * first in page order.
  */
 export async function mergeMembers(db: Kysely<Database>, options: MergeOptions): Promise<MergeResult> {
   const { roomId, attempt, total, now, keepOneOfDuplicates, allowRemovals } = options
-  const { rows } = await sql<MergeResult>`
-    with listed as materialized (${recordsOf(roomId, attempt)}),
-    source as ${
-      keepOneOfDuplicates
-        ? sql`materialized (
-            select distinct on (user_id) * from listed
-            order by user_id, present_seconds desc nulls last, last_quit_at desc nulls last, page, position
-          )`
-        : sql`(select * from listed)`
-    },
-    present as materialized (
-      select user_id from archive.member_records where room_id = ${roomId} and removed_at is null
-    ),
-    counts as materialized (
-      select
-        (select count(*) from listed)::int as records,
-        (select count(*) from (select from listed group by user_id) as grouped)::int as users,
-        (select count(*) from listed where coalesce(user_id, '') = '')::int as nameless,
-        (select count(*) from present where not exists (
-          select from listed where listed.user_id = present.user_id))::int as absent
-    ),
-    verdict as materialized (
-      select *,
-        records = ${total} and nameless = 0
-        and (users = records or ${keepOneOfDuplicates})
-        and (absent = 0 or ${allowRemovals}) as merged
-      from counts
-    ),
-    written as (
-      insert into archive.member_records as m (
+  const write = sql`
+      insert into archive.member_records (
         room_id, user_id, user_name, present_seconds, camera, mic, silence, answer_questions, hand_ups, first_join_at,
         last_quit_at, rewards, ip_address, location, device, mic_count, message_count, role, group_id, sub_group_ids,
         stage, current_state, extra, archived_at, changed_at)
       select
-        ${roomId}, s.user_id, s.user_name, s.present_seconds, s.camera, s.mic, s.silence, s.answer_questions,
-        s.hand_ups, s.first_join_at, s.last_quit_at, s.rewards, s.ip_address, s.location, s.device, s.mic_count,
-        s.message_count, s.role, s.group_id, s.sub_group_ids, s.stage, s.current_state, s.extra, ${now}, ${now}
+        ${roomId}, user_id, user_name, present_seconds, camera, mic, silence, answer_questions, hand_ups, first_join_at,
+        last_quit_at, rewards, ip_address, location, device, mic_count, message_count, role, group_id, sub_group_ids,
+        stage, current_state, extra, ${now}, ${now}
+      from differing
+      where (select merged from verdict)`
+  const { rows } = await sql<MergeResult>`
+    with listed as materialized (${recordsOf(roomId, attempt)}),
+    source as (${
+      keepOneOfDuplicates
+        ? sql`
+            select distinct on (user_id) * from listed
+            order by user_id, present_seconds desc nulls last, last_quit_at desc nulls last, page, position`
+        : sql`select * from listed`
+    }),
+    differing as materialized (
+      select s.*, a.user_id as archived_id, a.removed_at
       from source s
-      left join (select * from archive.member_records where room_id = ${roomId} offset 0) as a on a.user_id = s.user_id
-      where (select merged from verdict) and (
-        a.user_id is null or a.removed_at is not null
+      full join (select * from archive.member_records where room_id = ${roomId} offset 0) as a on a.user_id = s.user_id
+      where a.user_id is null or s.user_id is null or a.removed_at is not null
         or (a.user_name, a.present_seconds, a.camera, a.mic, a.silence, a.answer_questions, a.hand_ups,
             a.first_join_at, a.last_quit_at, a.rewards, a.ip_address, a.location, a.device, a.mic_count,
             a.message_count, a.role, a.group_id, a.sub_group_ids, a.stage, a.current_state, a.extra)
           is distinct from
            (s.user_name, s.present_seconds, s.camera, s.mic, s.silence, s.answer_questions, s.hand_ups,
             s.first_join_at, s.last_quit_at, s.rewards, s.ip_address, s.location, s.device, s.mic_count,
-            s.message_count, s.role, s.group_id, s.sub_group_ids, s.stage, s.current_state, s.extra))
+            s.message_count, s.role, s.group_id, s.sub_group_ids, s.stage, s.current_state, s.extra)
+    ),
+    counts as (
+      select
+        count(*)::int as records,
+        count(*) filter (where coalesce(user_id, '') = '')::int as nameless,
+        (select count(*) from (select from listed group by user_id) as grouped)::int as users
+      from listed
+    ),
+    changes as (
+      select
+        count(*) filter (where user_id is not null and archived_id is null)::int as inserted,
+        count(*) filter (where user_id is not null and archived_id is not null)::int as updated,
+        count(*) filter (where user_id is null and archived_id is not null and removed_at is null)::int as absent
+      from differing
+    ),
+    verdict as materialized (
+      select *,
+        records = ${total} and nameless = 0
+        and (users = records or ${keepOneOfDuplicates})
+        and (absent = 0 or ${allowRemovals}) as merged
+      from counts, changes
+    ),
+    inserted as (
+      ${write} and archived_id is null
+    ),
+    updated as (
+      ${write} and archived_id is not null and user_id is not null
       on conflict (room_id, user_id) do update set
         user_name = excluded.user_name, present_seconds = excluded.present_seconds, camera = excluded.camera,
         mic = excluded.mic, silence = excluded.silence, answer_questions = excluded.answer_questions,
@@ -96,20 +110,18 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
         role = excluded.role, group_id = excluded.group_id, sub_group_ids = excluded.sub_group_ids,
         stage = excluded.stage, current_state = excluded.current_state, extra = excluded.extra,
         changed_at = excluded.changed_at, removed_at = null
-      returning m.archived_at = m.changed_at and xmax = 0 as inserted
     ),
     removed as (
-      update archive.member_records m
+      update archive.member_records
       set removed_at = ${now}, changed_at = ${now}
-      where m.room_id = ${roomId} and m.removed_at is null and (select merged and absent > 0 from verdict)
-        and not exists (select from listed where listed.user_id = m.user_id)
-      returning m.user_id
+      where room_id = ${roomId} and removed_at is null and (select merged and absent > 0 from verdict)
+        and user_id = any (array(select archived_id from differing where user_id is null))
     )
-    select v.merged, v.records, v.users, v.nameless, v.absent,
-      (select count(*) filter (where inserted) from written)::int as inserted,
-      (select count(*) filter (where not inserted) from written)::int as updated,
-      (select count(*) from removed)::int as removed
-    from verdict v`.execute(db)
+    select merged, records, users, nameless, absent,
+      case when merged then inserted else 0 end as inserted,
+      case when merged then updated else 0 end as updated,
+      case when merged then absent else 0 end as removed
+    from verdict`.execute(db)
   const [result] = rows
   if (!result) throw new TypeError('The merge gave no verdict.')
   return result

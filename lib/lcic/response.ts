@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { SourceError } from './errors'
 
 /** As much of node-fetch's Response as is read here. */
@@ -12,8 +13,8 @@ export interface HttpResponse {
 /** Far above any page: 1,000 records take about 400 KB. */
 const MOST_BYTES = 64 * 1024 * 1024
 
-/** The body as text. @throws {SourceError} `E_ANSWER_TOO_LARGE` past 64 MB. */
-export async function readBody(response: HttpResponse): Promise<string> {
+/** The body as UTF-8; bytes that are none become U+FFFD. @throws {SourceError} `E_ANSWER_TOO_LARGE` past 64 MB. */
+export async function readBody(response: HttpResponse): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of response.body) {
@@ -24,7 +25,8 @@ export async function readBody(response: HttpResponse): Promise<string> {
     }
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks, bytes).toString('utf8')
+  const body = Buffer.concat(chunks, bytes)
+  return isUtf8(body) ? body : Buffer.from(body.toString('utf8'))
 }
 
 /** `Retry-After` in milliseconds, from its seconds form; at most a minute is believed. */

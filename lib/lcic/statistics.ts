@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
-import { cleanRecord, isLoadable, type LoadableRecord } from './member-record'
+import { cleanRecord, isLoadable } from './member-record'
 import { countOf, isStorableJson, type Reading, storableJson, timeOf, unknownFields } from './values'
 
 /** One page of a room's statistics: the text as it came, and what the archive needs to know of it. */
 export interface StatisticsPage {
   /** The whole answer, `{"Response":{…}}`, character by character. */
-  readonly body: string
+  readonly body: Buffer
   readonly requestId: string
   readonly figures: PageFigures
   readonly recordCount: number
@@ -16,7 +16,7 @@ export interface StatisticsPage {
    * All records of the page made loadable, present only where those in `body` are not: a field without a column, or a
    * value its column cannot hold.
    */
-  readonly records?: readonly LoadableRecord[]
+  readonly records?: readonly unknown[]
   /** SHA-256 of `body` without its RequestId: two pages of equal hash say the same. */
   readonly contentHash: string
 }
@@ -71,15 +71,30 @@ export function readStatisticsPage({ body, response }: Answer): StatisticsPage {
     },
     recordCount: members.length,
     // One text that PostgreSQL cannot hold, wherever it is, makes the whole body unreadable to it.
-    ...(!(MemberRecords?.every(isLoadable) && isStorableJson(rest)) && { records: members.map(cleanRecord) }),
-    contentHash: createHash('sha256').update(body.replace(requestId, '')).digest('hex'),
+    ...(!(MemberRecords?.every(isLoadable) && isStorableJson(rest)) && { records: members.map(loadable) }),
+    contentHash: hashWithout(body, requestId),
   }
 }
 
 /** Reads a page again from its stored text, as `replay` does. */
 export function readStoredPage(body: string): StatisticsPage {
   const parsed = z.object({ Response: z.unknown() }).parse(JSON.parse(body))
-  return readStatisticsPage({ body, response: parsed.Response })
+  return readStatisticsPage({ body: Buffer.from(body), response: parsed.Response })
+}
+
+/** Few records of a page are odd; the others are taken as they are. */
+function loadable(record: unknown): unknown {
+  return isLoadable(record) ? record : cleanRecord(record)
+}
+
+/** Hashes the bytes as they are: without a copy of the text, and without encoding it again. */
+function hashWithout(body: Buffer, requestId: string): string {
+  const hash = createHash('sha256')
+  const start = body.indexOf(requestId)
+  // Written with escapes: it stays in, and the page merely counts as a new one.
+  if (start === -1) return hash.update(body).digest('hex')
+  const end = start + Buffer.byteLength(requestId)
+  return hash.update(body.subarray(0, start)).update(body.subarray(end)).digest('hex')
 }
 
 const figureNames = [

@@ -32,7 +32,7 @@ async function failureOf(promise: Promise<unknown>): Promise<SourceError> {
 test('a page comes with its text, figures and RequestId', async () => {
   const room = simulator.school.addRoom({ members: 3 })
   const page = await lcic.describeRoomStatistics(room.roomId, 1)
-  const { Response } = JSON.parse(page.body)
+  const { Response } = JSON.parse(page.body.toString())
   expect(page).toMatchObject({ requestId: Response.RequestId, recordCount: 3 })
   expect(page.figures).toMatchObject({ Total: 3, RealEndTime: room.realEndAt, extra: {} })
   expect(Response.MemberRecords).toEqual(room.members)
