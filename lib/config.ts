@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { UsageError } from './errors'
 
@@ -134,11 +134,22 @@ function urlOf(text: string): URL | undefined {
 
 /** PEM text, or the path of a file that holds it. */
 function readPem(textOrPath: string, context: z.core.$RefinementCtx<string>): string {
-  const pem = existsSync(textOrPath) ? readFileSync(textOrPath, 'utf8') : textOrPath.replaceAll('\\n', '\n')
-  if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem
+  const inline = textOrPath.replaceAll('\\n', '\n')
+  const pem = inline.includes(PEM_BEGIN) ? inline : fileText(textOrPath)
+  if (pem?.includes(PEM_BEGIN)) return pem
   context.addIssue({
     code: 'custom',
-    message: 'must be a certificate in PEM form, or the path of a file that holds one',
+    message: 'must be a certificate in PEM form, or the path of a readable file that holds one',
   })
   return z.NEVER
+}
+
+const PEM_BEGIN = '-----BEGIN CERTIFICATE-----'
+
+function fileText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
 }

@@ -46,8 +46,10 @@ export function createBudget({
   requestsPerSecond: number
 }): Budget {
   const spacingMs = (1000 / requestsPerSecond) * HEADROOM
-  /** The shortest time that a reservation took: what the way to the database and back costs. */
-  let roundTripMs = Number.POSITIVE_INFINITY
+  /** What the last reservations took; the shortest is what the way to the database and back costs now. */
+  const roundTripsMs: number[] = []
+  /** LCIC refused: slots before this, handed out before it did, are not used. */
+  let pausedUntil = 0
 
   return {
     async take(action, mostMs, signal) {
@@ -56,13 +58,19 @@ export function createBudget({
         const askedAt = clock.now()
         const waitMs = await reserveSlot(db, { budget: lcic.budgetOf(action), spacingMs, mostMs: giveUpAt - askedAt })
         if (waitMs === undefined) throw outOfReach()
-        roundTripMs = Math.min(roundTripMs, clock.now() - askedAt)
+        if (roundTripsMs.push(clock.now() - askedAt) > 8) roundTripsMs.shift()
         if (waitMs > 0) await clock.sleep(Math.ceil(waitMs), signal)
-        if (clock.now() - askedAt - Math.max(0, waitMs) - roundTripMs <= LATE_MS) return
+        const lateMs = clock.now() - askedAt - Math.max(0, waitMs) - Math.min(...roundTripsMs)
+        const pauseMs = pausedUntil - clock.now()
+        if (lateMs <= LATE_MS && pauseMs <= 0) return
+        if (pausedUntil > giveUpAt) throw outOfReach()
+        if (pauseMs > 0) await clock.sleep(pauseMs, signal)
       }
     },
-    async pushBack(action, pauseMs) {
-      await pushBackBudget(db, { budget: lcic.budgetOf(action), pauseMs: Math.max(PAUSE_MS, pauseMs) })
+    async pushBack(action, askedMs) {
+      const pauseMs = Math.max(PAUSE_MS, askedMs)
+      pausedUntil = Math.max(pausedUntil, clock.now() + pauseMs)
+      await pushBackBudget(db, { budget: lcic.budgetOf(action), pauseMs })
     },
   }
 }

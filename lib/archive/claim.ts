@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { hintRooms } from '../db/hint-rooms'
 import { claimRoom, type Lease, leaseHolder } from '../db/leases'
@@ -24,7 +25,7 @@ export async function claimNamedRoom(
   roomId: bigint,
   { waitMs, deadline = Number.POSITIVE_INFINITY, signal }: Patience,
 ): Promise<Claim | undefined> {
-  const lease = { roomId, holder: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}` }
+  const lease = { roomId, holder: `${machine()}:${process.pid}:${randomUUID().slice(0, 8)}` }
   const giveUpAt = Math.min(clock.now() + waitMs, deadline)
   await hintRooms(db, { roomIds: [roomId], hintedBy: 'command', now: new Date(clock.now()) })
   for (;;) {
@@ -40,12 +41,21 @@ export async function claimNamedRoom(
 
 /** Whether a lease's holder was a process of this machine that is no more. */
 function isDeadNeighbour(holder: string): boolean {
-  const [host, pid] = holder.split(':')
-  if (host !== hostname() || !/^\d+$/.test(pid ?? '')) return false
+  const [, host, pid] = /^(.*):(\d+):[^:]*$/.exec(holder) ?? []
+  if (host !== machine()) return false
   try {
     process.kill(Number(pid), 0)
     return false
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ESRCH'
+  }
+}
+
+/** Where process ids mean something: containers may share a host's name and yet count their own. */
+function machine(): string {
+  try {
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return hostname()
   }
 }

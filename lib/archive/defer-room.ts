@@ -3,7 +3,7 @@ import { goneAnswers } from '../db/gone-answers'
 import { deferJob } from '../db/settle-job'
 import type { JobState } from '../db/tables'
 import { mendOf } from '../lcic/errors'
-import type { ArchiveContext, Attempt } from './context'
+import { type ArchiveContext, type Attempt, LeaseLostError } from './context'
 import { type DeferralKind, dueDelayMs, missingAfter, schedule } from './schedule'
 
 export interface Deferred {
@@ -15,6 +15,8 @@ export interface Deferred {
 
 /**
  * Closes the attempt's run, puts the job off as the schedule says, and gives the lease back: in one transaction.
+ *
+ * @throws {LeaseLostError} if another process has taken the room over; nothing is written then
  *
  * @param attempts that the job has cost before
  */
@@ -54,7 +56,8 @@ export async function deferRoom(
       errorMessage: message,
       requestId: requestId ?? requestIds.at(-1),
     })
-    return { state: job?.state ?? plan.state, dueAt, message }
+    if (!job) throw new LeaseLostError()
+    return { state: job.state, dueAt, message }
   })
 }
 

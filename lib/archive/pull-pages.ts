@@ -52,7 +52,10 @@ export async function pullPages(
     for (;;) {
       const page = nextPage(pages, inFlight)
       if (page !== undefined) {
-        const pulled = pull(page).finally(() => inFlight.delete(page))
+        // One that fails stays, so that the race below cannot miss it.
+        const pulled = pull(page).then(() => {
+          inFlight.delete(page)
+        })
         inFlight.set(page, pulled)
       } else if (inFlight.size > 0) {
         await Promise.race(inFlight.values())
@@ -67,7 +70,7 @@ export async function pullPages(
   } finally {
     stop.unlink()
   }
-  requireWholeness(pages)
+  requireWholeness(pages, archived)
   return [...pages.values()].sort((a, b) => a.page - b.page)
 }
 
@@ -115,9 +118,15 @@ function requireAgreement(pages: ReadonlyMap<number, RoomPage>, page: number, fi
   )
 }
 
-function requireWholeness(pages: ReadonlyMap<number, RoomPage>): void {
+function requireWholeness(pages: ReadonlyMap<number, RoomPage>, archived: ArchivedRoom | undefined): void {
   const total = announcedTotal(pages)
   const records = countRecords(pages)
+  const [first] = pages.values()
+  const online = Math.max(first?.figures.PeakMemberNumber ?? 0, first?.figures.MemberNumber ?? 0)
+  // An empty report that knows of members came too early. Of a room that is archived it is known what was there.
+  if (records === 0 && online > 0 && !archived) {
+    throw new InconsistentPagesError(`LCIC counts ${online} members online, and lists nobody`)
+  }
   if (records === total) return
   throw new InconsistentPagesError(`LCIC announced ${total} records, and its ${pages.size} pages hold ${records}`)
 }

@@ -61,6 +61,6 @@ export async function replayRoom(db: Kysely<Database>, roomId: bigint): Promise<
 function nothingToReplay(roomId: bigint, why: string): ArchiveError {
   return new ArchiveError(
     'E_NOTHING_TO_REPLAY',
-    `Room ${roomId} cannot be rebuilt: ${why}. Archive it: lcic-archive archive ${roomId}`,
+    `It cannot be rebuilt: ${why}. Archive it: lcic-archive archive ${roomId}`,
   )
 }

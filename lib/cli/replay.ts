@@ -1,8 +1,9 @@
 import { Command } from 'commander'
 import { type ReplayReport, replayRoom } from '../archive/replay-room'
 import { readConfig } from '../config'
+import { isDataRefusal } from '../db/connect'
 import { archivedRoomIds } from '../db/replay-attempts'
-import { ArchiveError, UsageError } from '../errors'
+import { ArchiveError, describeError, UsageError } from '../errors'
 import { roomIds } from './arguments'
 import { ExitCode, setExitCode } from './exit-code'
 import { counted, print, printJson, remark, seconds, table } from './output'
@@ -35,8 +36,8 @@ export function replayCommand(): Command {
         try {
           reports.push(await replayRoom(db, roomId))
         } catch (error) {
-          if (!(error instanceof ArchiveError)) throw error
-          failures.push({ roomId, message: error.message })
+          if (!(error instanceof ArchiveError || error instanceof RangeError || isDataRefusal(error))) throw error
+          failures.push({ roomId, message: `Room ${roomId}: ${describeError(error).message}` })
         }
         if (performance.now() - toldAt > 2000) {
           toldAt = performance.now()

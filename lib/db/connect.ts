@@ -29,12 +29,17 @@ function createPool({ url, ca, max = 10 }: ConnectOptions): pg.Pool {
     max,
     allowExitOnIdle: true,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
+    // A process that is stopped in the middle of a transaction must not keep its rooms' locks for good.
+    idle_in_transaction_session_timeout: 60_000,
     connectionTimeoutMillis: 15_000,
     idleTimeoutMillis: 30_000,
     types: { getTypeParser },
   })
   // A connection that breaks while idle is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => undefined)
+  // While it is in use the pool does not listen; then the query, or the next one, is what fails.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
 
@@ -61,7 +66,7 @@ export function isConnectionProblem(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isConnectionProblem)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
-    /^(08|57P0|53300|28|3D000)/.test(code) ||
+    /^(08|57P0|25P03|53300|28|3D000)/.test(code) ||
     /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE)|CERT|TLS|SSL|VERIFY/.test(code) ||
     /^(Connection terminated|timeout exceeded when trying to connect|The server does not support SSL)/.test(
       error.message,

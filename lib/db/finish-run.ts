@@ -36,10 +36,10 @@ export async function finishRun(db: Kysely<Database>, run: RunResult): Promise<v
 export async function concludedRuns(
   db: Kysely<Database>,
   { roomId, before, limit }: { roomId: bigint; before: number; limit: number },
-): Promise<{ outcome: string | null; content_hash: string | null }[]> {
+): Promise<{ content_hash: string | null }[]> {
   return db
     .selectFrom('archive.runs')
-    .select(['outcome', 'content_hash'])
+    .select('content_hash')
     .where('room_id', '=', roomId)
     .where('attempt', '<', before)
     .where('outcome', 'in', ['archived', 'unchanged', 'shrunk', 'emptied', 'inconsistent'])

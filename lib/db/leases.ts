@@ -9,7 +9,8 @@ export interface Lease {
 }
 
 /**
- * Takes the lease of a room's job, if it is free, has run out, or is held by one of `dead`.
+ * Takes the lease of a room's job, if it is free, has run out, or is held by one of `dead`. A job that is locked at this
+ * moment is being worked on, and is not waited for.
  *
  * @returns the attempts the job has cost so far, or `undefined` if the lease was not to be had
  */
@@ -20,8 +21,9 @@ export async function claimRoom(
   const { rows } = await sql<{ attempts: number }>`
     update archive.jobs
     set leased_by = ${lease.holder}, lease_until = ${until}, updated_at = ${now}
-    where room_id = ${lease.roomId}
-      and (lease_until is null or lease_until <= ${now} or leased_by = any (${dead}::text[]))
+    where room_id = (
+        select room_id from archive.jobs where room_id = ${lease.roomId} for update skip locked
+      ) and (lease_until is null or lease_until <= ${now} or leased_by = any (${dead}::text[]))
     returning attempts`.execute(db)
   return rows[0]?.attempts
 }

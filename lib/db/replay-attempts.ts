@@ -18,10 +18,17 @@ export async function archivedRoomIds(db: Kysely<Database>): Promise<bigint[]> {
 
 /**
  * The attempts a room is rebuilt from, in order: the one its row stands on, or, where there is no row, all that were
- * ever archived, so that revisions and removed members come back as they were. Locks the room's job until the
- * transaction ends, which keeps an archiving of the same room waiting.
+ * ever archived, so that revisions and removed members come back as they were. Locks the room's job, made anew if it is
+ * gone, until the transaction ends, which keeps others from the same room.
  */
 export async function replayableAttempts(db: Kysely<Database>, roomId: bigint): Promise<ReplayableAttempt[]> {
+  await sql`
+    insert into archive.jobs (room_id, state, due_at, hinted_by, archived_at, created_at, updated_at)
+    select room_id, 'archived', max(finished_at), 'command', max(finished_at), min(started_at), max(finished_at)
+    from archive.runs
+    where room_id = ${roomId} and outcome = 'archived'
+    group by room_id
+    on conflict (room_id) do nothing`.execute(db)
   await sql`select from archive.jobs where room_id = ${roomId} for update`.execute(db)
   const { rows } = await sql<ReplayableAttempt>`
     select r.attempt, r.finished_at as "archivedAt", r.content_hash as "contentHash", r.duplicates

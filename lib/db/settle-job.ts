@@ -34,12 +34,12 @@ export interface Deferral {
   readonly requestId: string | undefined
 }
 
-/** Puts the room off, says why, and gives the lease back. @returns the job's state and attempts afterwards */
+/** Puts the room off, says why, and gives the lease back. @returns the job's state afterwards; nothing if the lease was lost */
 export async function deferJob(
   db: Kysely<Database>,
   { lease, now, state, dueAt, costsAttempt, errorCode, errorMessage, requestId }: Deferral,
-): Promise<{ state: JobState; attempts: number } | undefined> {
-  const { rows } = await sql<{ state: JobState; attempts: number }>`
+): Promise<{ state: JobState } | undefined> {
+  const { rows } = await sql<{ state: JobState }>`
     update archive.jobs
     set state = case when archived_at is null then ${state} else 'archived' end,
       due_at = ${dueAt}, attempts = attempts + ${costsAttempt ? 1 : 0}, updated_at = ${now},
@@ -47,7 +47,7 @@ export async function deferJob(
       last_request_id = coalesce(${requestId ?? null}, last_request_id),
       leased_by = null, lease_until = null
     where room_id = ${lease.roomId} and leased_by = ${lease.holder}
-    returning state, attempts`.execute(db)
+    returning state`.execute(db)
   return rows[0]
 }
 

@@ -33,12 +33,15 @@ export class SourceError extends ArchiveError {
     message: string,
     options: ErrorOptions & { requestId?: string | undefined; retryAfterMs?: number | undefined } = {},
   ) {
-    super(code, message.slice(0, 500), options)
+    super(code, message.slice(0, 500).replace(addresses, '(address)'), options)
     this.kind = kind
     this.requestId = options.requestId
     this.retryAfterMs = options.retryAfterMs
   }
 }
+
+/** Some refusals name the caller's address, which is nobody's business in a log. */
+const addresses = /\b\d{1,3}(\.\d{1,3}){3}\b/g
 
 /**
  * The kind of an API error code: the exact code first, then its prefix before the dot, then the families.

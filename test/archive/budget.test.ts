@@ -62,7 +62,57 @@ test('a refusal pushes the budget back for everyone, and the row that a crash to
   )
   await expect(failure).rejects.toMatchObject({ kind: 'throttled', code: 'E_BUDGET' })
   await sql`truncate archive.budgets`.execute(db)
-  await shared.take('DescribeRoomStatistics', mostMs)
+  await createBudget({ db, lcic: context.lcic, clock: hastyClock, requestsPerSecond: 20 }).take(
+    'DescribeRoomStatistics',
+    mostMs,
+  )
+})
+
+test('slots that were handed out before a refusal are not used during the pause', async () => {
+  const { db, context } = archive
+  let now = 0
+  const clock: Clock = {
+    now: () => now,
+    async sleep(durationMs) {
+      now += durationMs
+    },
+  }
+  const shared = createBudget({ db, lcic: context.lcic, clock, requestsPerSecond: 1000 })
+  const budgetName = context.lcic.budgetOf('DescribeRoomStatistics')
+  // A backlog, further ahead than the pause: pushing the row back changes nothing.
+  await shared.take('DescribeRoomStatistics', 1e9)
+  await sql`update archive.budgets set next_slot_at = clock_timestamp() + interval '5 seconds'
+    where budget = ${budgetName}`.execute(db)
+  await shared.pushBack('DescribeRoomStatistics', 8000)
+  await sql`update archive.budgets set next_slot_at = clock_timestamp() where budget = ${budgetName}`.execute(db)
+  await shared.take('DescribeRoomStatistics', 1e9)
+  expect(now).toBeGreaterThanOrEqual(8000)
+  await sql`truncate archive.budgets`.execute(db)
+})
+
+test('a way to the database that has become longer for good is no lateness', async () => {
+  const { db, context } = archive
+  let now = 0
+  let roundTripMs = 1
+  const slow = new Proxy(db, {
+    get(target, name) {
+      if (name === 'getExecutor') now += roundTripMs
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const clock: Clock = {
+    now: () => now,
+    async sleep(durationMs) {
+      now += durationMs
+    },
+  }
+  const shared = createBudget({ db: slow, lcic: context.lcic, clock, requestsPerSecond: 1000 })
+  await shared.take('DescribeRoomStatistics', 1e9)
+  roundTripMs = 80
+  for (let request = 0; request < 3; request++) await shared.take('DescribeRoomStatistics', 1e9)
+  expect(now).toBeLessThan(30_000)
+  await sql`truncate archive.budgets`.execute(db)
 })
 
 test('a room whose budget is out of reach is given back without cost', async () => {

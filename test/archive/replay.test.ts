@@ -88,7 +88,7 @@ test('a replay reads pages by the rules of today: what was kept aside by older o
 })
 
 test('a room without pages says so', async () => {
-  await expect(replayRoom(archive.db, 999n)).rejects.toThrow('Room 999 cannot be rebuilt: it was never archived')
+  await expect(replayRoom(archive.db, 999n)).rejects.toThrow('It cannot be rebuilt: it was never archived')
   const room = archive.school.addRoom({ members: 3 })
   await archive.archive(room.roomId)
   await sql`delete from archive.raw_pages where room_id = ${room.roomId}`.execute(archive.db)
