@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
 import { cleanRecord, isLoadable } from './member-record'
+import { parseBody } from './response'
 import { countOf, isStorableJson, type Reading, storableJson, timeOf, unknownFields } from './values'
 
 /** One page of a room's statistics: the text as it came, and what the archive needs to know of it. */
@@ -78,7 +79,7 @@ export function readStatisticsPage({ body, response }: Answer): StatisticsPage {
 
 /** Reads a page again from its stored text, as `replay` does. */
 export function readStoredPage(body: string): StatisticsPage {
-  const parsed = z.object({ Response: z.unknown() }).parse(JSON.parse(body))
+  const parsed = z.object({ Response: z.unknown() }).parse(parseBody(body))
   return readStatisticsPage({ body: Buffer.from(body), response: parsed.Response })
 }
 

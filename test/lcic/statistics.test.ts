@@ -39,6 +39,15 @@ test('records of ordinary life are loaded from the text as it came', () => {
   expect(readStoredPage(page({ Total: 2, MemberRecords }))).not.toHaveProperty('records')
 })
 
+test('numbers that JavaScript would round keep their digits, and ids that differ stay different', () => {
+  const records = '[{"UserId":144115198371610417,"New":9007199254740993},{"UserId":144115198371610418}]'
+  const { records: read } = readStoredPage(`{"Response":{"RequestId":"r","Total":2,"MemberRecords":${records}}}`)
+  expect(read).toEqual([
+    { UserId: '144115198371610417', extra: { New: '9007199254740993' } },
+    { UserId: '144115198371610418' },
+  ])
+})
+
 const anything = fc.oneof(
   fc.jsonValue(),
   fc.double(),
