@@ -6,7 +6,7 @@ import { linkedController } from '../abort'
 import type { LcicConfig } from '../config'
 import { ArchiveError } from '../errors'
 import { kindOfCode, SourceError } from './errors'
-import { type HttpResponse, parseBody, readBody, retryAfterMs } from './response'
+import { type HttpResponse, readBody, retryAfterMs } from './response'
 import { readStatisticsPage, type StatisticsPage } from './statistics'
 
 /** The most member records a page may hold. Source: DescribeRoomStatistics, `Limit`. */
@@ -106,7 +106,7 @@ function keepBodies(client: object): void {
         status: response.status,
         statusText: response.statusText,
         headers: response.headers,
-        json: async () => parseBody(body.toString('utf8')),
+        json: async () => JSON.parse(body.toString('utf8')),
       })
       return { body, response: parsed }
     } catch (error) {

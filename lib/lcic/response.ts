@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer'
-import jsonBigint from 'json-bigint'
 import { SourceError } from './errors'
 
 /** As much of node-fetch's Response as is read here. */
@@ -29,18 +28,6 @@ export async function readBody(response: HttpResponse): Promise<Buffer> {
   const body = Buffer.concat(chunks, bytes)
   return isUtf8(body) ? body : Buffer.from(body.toString('utf8'))
 }
-
-/**
- * Parses an answer. Whole numbers beyond 2^53, which JavaScript would round, become strings of their digits: two user
- * ids that differ must stay different.
- */
-export function parseBody(text: string): unknown {
-  return hugeNumber.test(text) ? losslessJson.parse(text) : JSON.parse(text)
-}
-
-/** Outside of strings, or in a string that looks like it, which costs a slower reading and nothing else. */
-const hugeNumber = /[:[,]\s*-?\d{16}/
-const losslessJson = jsonBigint({ storeAsString: true, protoAction: 'preserve', constructorAction: 'preserve' })
 
 /** `Retry-After` in milliseconds, from its seconds form; at most a minute is believed. */
 export function retryAfterMs(response: Pick<HttpResponse, 'headers'>): number | undefined {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
+import jsonBigint from 'json-bigint'
 import { z } from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
 import { cleanRecord, isLoadable } from './member-record'
-import { parseBody } from './response'
 import { countOf, isStorableJson, type Reading, storableJson, timeOf, unknownFields } from './values'
 
 /** One page of a room's statistics: the text as it came, and what the archive needs to know of it. */
@@ -44,7 +44,29 @@ export interface PageFigures extends RoomFigures {
  *
  * @throws {SourceError} `E_NOT_AN_API_ANSWER` where there is no usable `Total` or `MemberRecords`.
  */
-export function readStatisticsPage({ body, response }: Answer): StatisticsPage {
+export function readStatisticsPage(answer: Answer): StatisticsPage {
+  const page = readPage(answer)
+  const isOrdinary = page.records === undefined && Object.keys(page.figures.extra).length === 0
+  if (isOrdinary) return page
+  // Only values out of the ordinary can be whole numbers beyond 2^53, which JavaScript rounds. They are read again as
+  // strings of their digits: two user ids that differ must stay different.
+  const text = page.body.toString()
+  return hugeNumber.test(text) ? readPage({ body: page.body, response: responseOf(losslessJson.parse(text)) }) : page
+}
+
+/** Reads a page again from its stored text, as `replay` does. */
+export function readStoredPage(body: string): StatisticsPage {
+  return readStatisticsPage({ body: Buffer.from(body), response: responseOf(JSON.parse(body)) })
+}
+
+const hugeNumber = /[:[,]\s*-?\d{16}/
+const losslessJson = jsonBigint({ storeAsString: true, protoAction: 'preserve', constructorAction: 'preserve' })
+
+function responseOf(parsed: unknown): unknown {
+  return z.object({ Response: z.unknown() }).parse(parsed).Response
+}
+
+function readPage({ body, response }: Answer): StatisticsPage {
   const { success, data } = responseSchema.safeParse(response)
   if (!success) {
     throw new SourceError('transient', 'E_NOT_AN_API_ANSWER', 'The answer holds no room statistics.')
@@ -75,12 +97,6 @@ export function readStatisticsPage({ body, response }: Answer): StatisticsPage {
     ...(!(MemberRecords?.every(isLoadable) && isStorableJson(rest)) && { records: members.map(loadable) }),
     contentHash: hashWithout(body, requestId),
   }
-}
-
-/** Reads a page again from its stored text, as `replay` does. */
-export function readStoredPage(body: string): StatisticsPage {
-  const parsed = z.object({ Response: z.unknown() }).parse(parseBody(body))
-  return readStatisticsPage({ body: Buffer.from(body), response: parsed.Response })
 }
 
 /** Few records of a page are odd; the others are taken as they are. */
