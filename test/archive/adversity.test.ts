@@ -23,7 +23,7 @@ test('a connection lost in the middle of the merge fails the call, not the proce
     for (let terminated = 0; terminated === 0; ) {
       const { rows } = await sql`
         select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`.execute(db)
+        where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'relation'`.execute(db)
       terminated = rows.length
       await delay(5)
     }

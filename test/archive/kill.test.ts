@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { replayRoom } from '../../lib/archive/replay-room'
+import { systemClock } from '../../lib/clock'
 import type { SimulatedRecord, SimulatedRoom } from '../../lib/simulator'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import type { MortalPoint } from '../support/mortal'
@@ -28,7 +29,8 @@ let whole: string
 let columns: readonly { table: string; name: string }[]
 
 beforeAll(async () => {
-  archive = await openTestArchive({ frozen: true })
+  // The processes that are killed live by the machine's clock, and rows of both are compared.
+  archive = await openTestArchive({ clock: systemClock, frozen: true })
   mortals = await createMortals(archive)
   const { rows } = await sql<{ table: string; name: string }>`
     select table_name as "table", column_name as name from information_schema.columns
