@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { durationOf } from './duration'
 import { UsageError } from './errors'
 
 /**
@@ -14,6 +15,14 @@ export interface Config {
   readonly lcic: LcicConfig
   /** Requests a second that all instances together may send, per API action. */
   readonly requestsPerSecond: number
+  /** The apps whose rooms are swept. */
+  readonly sdkAppIds: readonly bigint[]
+  /** A room that has failed for so long is given up. */
+  readonly giveUpAfterMs: number
+  /** How far back each sweep looks. */
+  readonly sweepLookbackMs: number
+  /** How long after it was archived a room is read once more; absent: never. */
+  readonly rereadAfterMs?: number
   readonly logLevel?: LogLevel
 }
 
@@ -58,6 +67,10 @@ export function readConfig(environment: Environment = process.env): Config {
       credentials: () => readCredentials(environment),
     },
     requestsPerSecond: data.LCIC_REQUESTS_PER_SECOND,
+    sdkAppIds: data.LCIC_SDK_APP_IDS,
+    giveUpAfterMs: data.ARCHIVE_GIVE_UP_AFTER,
+    sweepLookbackMs: data.ARCHIVE_SWEEP_LOOKBACK,
+    ...(data.ARCHIVE_REREAD_AFTER !== 'off' && { rereadAfterMs: data.ARCHIVE_REREAD_AFTER }),
     ...(data.LOG_LEVEL && { logLevel: data.LOG_LEVEL }),
   }
 }
@@ -80,6 +93,18 @@ function readCredentials(environment: Environment): Credentials {
     'No Tencent Cloud credentials: set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY ' +
       '(and TENCENTCLOUD_SESSION_TOKEN for temporary ones). To see it work without an account, run: lcic-archive demo',
   )
+}
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+
+function duration(leastMs: number, mostMs: number, example: string) {
+  return z.string().transform((text, context) => {
+    const ms = durationOf(text.trim())
+    if (ms !== undefined && ms >= leastMs && ms <= mostMs) return ms
+    context.addIssue({ code: 'custom', message: `must be a duration with its unit, for example ${example}` })
+    return z.NEVER
+  })
 }
 
 const schema = z.object({
@@ -112,6 +137,15 @@ const schema = z.object({
     .positive('must be above 0, for example 10')
     .max(100_000, 'must be at most 100000; the API itself allows 20')
     .default(20),
+  LCIC_SDK_APP_IDS: z
+    .string()
+    .transform((text) => [...new Set(text.split(',').map((id) => id.trim()))].filter((id) => id !== ''))
+    .pipe(z.array(z.string().regex(/^[1-9]\d{0,17}$/, 'must be app ids with commas between, for example 1400000001')))
+    .transform((ids) => ids.map(BigInt))
+    .default([]),
+  ARCHIVE_GIVE_UP_AFTER: duration(MINUTE, 180 * DAY, '7d (1m to 180d)').default(7 * DAY),
+  ARCHIVE_SWEEP_LOOKBACK: duration(60 * MINUTE, 60 * DAY, '76h (1h to 60d)').default(76 * 60 * MINUTE),
+  ARCHIVE_REREAD_AFTER: z.union([z.literal('off'), duration(MINUTE, 30 * DAY, '24h (1m to 30d), or off')]).default(DAY),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).optional(),
 })
 

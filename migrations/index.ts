@@ -1,7 +1,9 @@
 import type { Migration } from 'kysely'
 import * as archive from './0001-archive'
+import * as nothingMissed from './0002-nothing-missed'
 
 /** Every migration, in order. A static list, so that it bundles; names are never changed once released. */
 export const migrations: Record<string, Migration> = {
   '0001-archive': archive,
+  '0002-nothing-missed': nothingMissed,
 }

@@ -1,14 +1,15 @@
 import { beginAttempt } from '../db/begin-attempt'
-import { isDataRefusal } from '../db/connect'
+import { isDatabaseTrouble, isDataRefusal } from '../db/connect'
 import { finishRun } from '../db/finish-run'
+import type { Lease } from '../db/leases'
 import { releaseJob } from '../db/settle-job'
 import type { JobState } from '../db/tables'
 import { ArchiveError, describeError, UsageError } from '../errors'
 import { SourceError } from '../lcic/errors'
 import type { PageFigures } from '../lcic/statistics'
-import { type Claim, claimNamedRoom } from './claim'
+import { claimNamedRoom } from './claim'
 import { type ArchiveContext, type Attempt, LeaseLostError, type Patience } from './context'
-import { deferRoom } from './defer-room'
+import { deferRoom, type Failure } from './defer-room'
 import { InconsistentPagesError, pullPages } from './pull-pages'
 import { type DeferralKind, retryDelayMs } from './schedule'
 import { takeSnapshot } from './take-snapshot'
@@ -54,45 +55,67 @@ const RESUME_WITHIN_MS = 3_600_000
  * @throws the signal's reason once aborted; the lease is given back, and landed pages are kept
  */
 export async function archiveRoom(context: ArchiveContext, roomId: bigint, patience: Patience): Promise<RoomReport> {
-  const { clock, log } = context
-  const startedAt = clock.now()
-  const claim = await claimNamedRoom(context, roomId, patience)
-  const result = claim ? await readUntilSettled(context, claim, patience) : busy(roomId, 'is at work on it')
-  const report = { roomId, ...nothingRead, ...result, durationMs: clock.now() - startedAt }
-  const { message: reason, ...facts } = report
-  log[reason === undefined ? 'info' : 'warn']({ ...facts, reason }, 'room')
-  return report
+  const startedAt = context.clock.now()
+  const lease = await claimNamedRoom(context, roomId, patience)
+  if (lease) return archiveLeasedRoom(context, lease, patience, { startedAt })
+  return reported(context, roomId, startedAt, busy(roomId, 'is at work on it'))
+}
+
+export interface LeasedRoomOptions {
+  /** When the work on it began, by the context's clock; now, if absent. */
+  readonly startedAt?: number
+  /** Whether a refused request is this room's own fault, and no reason to stop. Never, if absent. */
+  readonly isRoomsFault?: (roomId: bigint, code: string) => boolean
+}
+
+/** Archives a room whose lease this process has. See {@link archiveRoom}. */
+export async function archiveLeasedRoom(
+  context: ArchiveContext,
+  lease: Lease,
+  patience: Patience,
+  { startedAt = context.clock.now(), isRoomsFault = () => false }: LeasedRoomOptions = {},
+): Promise<RoomReport> {
+  const result = await readUntilSettled(context, lease, patience, isRoomsFault)
+  return reported(context, lease.roomId, startedAt, result)
 }
 
 type Result = Pick<RoomReport, 'outcome'> & Partial<RoomReport>
 
 const nothingRead = { pages: 0, records: 0, inserted: 0, updated: 0, removed: 0, duplicates: 0, requests: 0 }
 
+function reported({ clock, log }: ArchiveContext, roomId: bigint, startedAt: number, result: Result): RoomReport {
+  const report = { roomId, ...nothingRead, ...result, durationMs: clock.now() - startedAt }
+  const { message: reason, ...facts } = report
+  log[reason === undefined ? 'info' : 'warn']({ ...facts, reason }, 'room')
+  return report
+}
+
 /** Reads the room, and reads it again where pages contradicted each other, until it is archived or put off. */
-async function readUntilSettled(context: ArchiveContext, claim: Claim, patience: Patience): Promise<Result> {
+async function readUntilSettled(
+  context: ArchiveContext,
+  lease: Lease,
+  patience: Patience,
+  isRoomsFault: (roomId: bigint, code: string) => boolean,
+): Promise<Result> {
   const { db, clock } = context
-  const { lease } = claim
   for (let reads = 1, requests = 0; ; reads++) {
-    const now = clock.now()
-    const begun = await beginAttempt<PageFigures>(db, {
-      lease,
-      now: new Date(now),
-      resumeAfter: new Date(now - RESUME_WITHIN_MS),
-    })
+    const begun = await beginAttempt<PageFigures>(db, { lease, now: context.now(), resumeWithinMs: RESUME_WITHIN_MS })
     if (!begun) return busy(lease.roomId, 'has taken it over')
     const requestIds = begun.landed.flatMap(({ requestId }) => requestId ?? [])
     const resumed = requestIds.length
     const attempt = { lease, number: begun.attempt, requestIds }
     try {
-      const { failure, ...read } = await readOnce(context, attempt, begun, patience)
+      const { failure: found, ...read } = await readOnce(context, attempt, begun, patience)
       requests += requestIds.length - resumed
       const result = { ...read, attempt: begun.attempt, requests, requestId: requestIds.at(-1) }
-      if (!failure) return { ...result, state: 'archived' }
+      if (!found) return { ...result, state: 'archived' }
+      const isOwnFault = found.kind === 'configuration' && isRoomsFault(lease.roomId, found.code)
+      const failure: Failure = isOwnFault ? { ...found, kind: 'refused' } : found
       const delayMs = rereadDelayMs(failure.kind, reads)
       if (delayMs === undefined) {
-        const deferred = await deferRoom(context, attempt, failure, claim.attempts)
+        const deferred = await deferRoom(context, attempt, failure)
         if (failure.kind === 'configuration') throw new ConfigurationError(failure.code, deferred.message)
-        return { ...result, ...deferred, code: failure.code }
+        return { ...result, ...deferred, outcome: failure.kind, code: failure.code }
       }
       await closeRun(context, attempt, failure)
       await clock.sleep(delayMs, patience.signal)
@@ -107,13 +130,6 @@ async function readUntilSettled(context: ArchiveContext, claim: Claim, patience:
 /** Pages that contradict each other are read again at once, a few times. */
 function rereadDelayMs(kind: DeferralKind, reads: number): number | undefined {
   return kind === 'inconsistent' ? retryDelayMs(kind, { failures: reads, waitedMs: 0, waitMs: 0 }) : undefined
-}
-
-interface Failure {
-  readonly kind: DeferralKind
-  readonly code: string
-  readonly detail: string
-  readonly requestId?: string | undefined
 }
 
 type Counts = Pick<RoomReport, 'pages' | 'records' | 'inserted' | 'updated' | 'removed' | 'duplicates'>
@@ -133,9 +149,18 @@ async function readOnce(
     return { ...read, failure: { kind: outcome, code: `E_${outcome.toUpperCase()}`, detail: reason ?? '' } }
   } catch (error) {
     const failure = failureOf(error)
-    if (!failure) throw error
-    return { ...nothingRead, outcome: failure.kind, failure }
+    if (failure) return { ...nothingRead, outcome: failure.kind, failure }
+    if (isNotTheRooms(error, patience.signal)) throw error
+    // A defect of this program that this room brings to light: other rooms are not to suffer for it.
+    context.log.error({ roomId: attempt.lease.roomId, attempt: attempt.number, err: error }, 'unexpected error')
+    const detail = describeError(error).message
+    return { ...nothingRead, outcome: 'rejected', failure: { kind: 'rejected', code: 'E_UNEXPECTED', detail } }
   }
+}
+
+/** Errors that any other room would meet as well. */
+function isNotTheRooms(error: unknown, signal: AbortSignal | undefined): boolean {
+  return signal?.aborted || error instanceof LeaseLostError || error instanceof ArchiveError || isDatabaseTrouble(error)
 }
 
 function failureOf(error: unknown): Failure | undefined {
@@ -160,7 +185,7 @@ async function abandon(
   error: unknown,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { db, clock, log } = context
+  const { db, log } = context
   const { roomId } = attempt.lease
   const stopped = signal?.aborted ?? false
   if (!stopped && !(error instanceof ArchiveError))
@@ -168,7 +193,7 @@ async function abandon(
   try {
     const detail = stopped ? 'Stopped before it was done.' : describeError(error).message
     await closeRun(context, attempt, { kind: stopped ? 'interrupted' : 'failed', detail })
-    await releaseJob(db, { lease: attempt.lease, now: new Date(clock.now()) })
+    await releaseJob(db, { lease: attempt.lease, now: context.now() })
   } catch (cause) {
     // The lease runs out by itself, and the next attempt closes the run.
     log.warn({ roomId, attempt: attempt.number, err: cause }, 'the room could not be given back')
@@ -177,11 +202,11 @@ async function abandon(
 
 /** Closes the run of an attempt that came to nothing, if it is still open; the job stays with this process. */
 async function closeRun(
-  { db, clock }: ArchiveContext,
+  { db, now }: ArchiveContext,
   { lease: { roomId }, number: attempt, requestIds }: Attempt,
   { kind: outcome, code: errorCode, detail: errorMessage }: { kind: string; code?: string; detail: string },
 ): Promise<void> {
-  await finishRun(db, { roomId, attempt, now: new Date(clock.now()), outcome, errorCode, errorMessage, requestIds })
+  await finishRun(db, { roomId, attempt, now: now(), outcome, errorCode, errorMessage, requestIds })
 }
 
 function busy(roomId: bigint, what: string): Result {

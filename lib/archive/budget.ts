@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../clock'
+import { LEASE_MS } from '../db/leases'
 import { pushBackBudget, reserveSlot } from '../db/reserve-slot'
 import type { Database } from '../db/tables'
 import type { Lcic, LcicAction } from '../lcic/client'
@@ -10,13 +11,24 @@ export interface Budget {
   /**
    * Waits for the next slot.
    *
-   * @param mostMs how long the caller can wait
-   * @throws {SourceError} kind `throttled`, code `E_BUDGET`, if the next slot is further away; nothing is reserved then
+   * @throws {SourceError} kind `throttled`, code `E_BUDGET`, if the next slot is further away than the caller can wait;
+   *   nothing is reserved then
    */
-  take(action: LcicAction, mostMs: number, signal?: AbortSignal): Promise<void>
+  take(action: LcicAction, wait: SlotWait): Promise<void>
   /** Gives nobody a slot for a while, because LCIC refused a request. */
   pushBack(action: LcicAction, pauseMs: number): Promise<void>
 }
+
+export interface SlotWait {
+  /** How long the caller can wait. */
+  readonly mostMs: number
+  readonly signal?: AbortSignal | undefined
+  /** Called every now and then during a long wait. */
+  readonly keepAlive?: (() => Promise<void>) | undefined
+}
+
+/** A third of a lease: of two renewals one may fail. */
+const KEEP_ALIVE_MS = LEASE_MS / 3
 
 /**
  * Slots are 5 % further apart than the rate says. LCIC counts requests in each second as they arrive: of slots exactly
@@ -51,20 +63,30 @@ export function createBudget({
   /** LCIC refused: slots before this, handed out before it did, are not used. */
   let pausedUntil = 0
 
+  async function wait(durationMs: number, { signal, keepAlive }: SlotWait): Promise<void> {
+    let leftMs = durationMs
+    for (; leftMs > KEEP_ALIVE_MS; leftMs -= KEEP_ALIVE_MS) {
+      await clock.sleep(KEEP_ALIVE_MS, signal)
+      await keepAlive?.()
+    }
+    await clock.sleep(leftMs, signal)
+  }
+
   return {
-    async take(action, mostMs, signal) {
+    async take(action, patience) {
+      const { mostMs } = patience
       const giveUpAt = clock.now() + mostMs
       for (;;) {
         const askedAt = clock.now()
         const waitMs = await reserveSlot(db, { budget: lcic.budgetOf(action), spacingMs, mostMs: giveUpAt - askedAt })
         if (waitMs === undefined) throw outOfReach()
         if (roundTripsMs.push(clock.now() - askedAt) > 8) roundTripsMs.shift()
-        if (waitMs > 0) await clock.sleep(Math.ceil(waitMs), signal)
+        if (waitMs > 0) await wait(Math.ceil(waitMs), patience)
         const lateMs = clock.now() - askedAt - Math.max(0, waitMs) - Math.min(...roundTripsMs)
         const pauseMs = pausedUntil - clock.now()
         if (lateMs <= LATE_MS && pauseMs <= 0) return
         if (pausedUntil > giveUpAt) throw outOfReach()
-        if (pauseMs > 0) await clock.sleep(pauseMs, signal)
+        if (pauseMs > 0) await wait(pauseMs, patience)
       }
     },
     async pushBack(action, askedMs) {

@@ -2,14 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { hintRooms } from '../db/hint-rooms'
-import { claimRoom, type Lease, leaseHolder } from '../db/leases'
-import { type ArchiveContext, LEASE_MS, type Patience } from './context'
-
-export interface Claim {
-  readonly lease: Lease
-  /** Attempts the job has cost before. */
-  readonly attempts: number
-}
+import { claimDueRooms, claimRoom, type Lease, leaseHolder, leaseHolders } from '../db/leases'
+import type { ArchiveContext, Patience } from './context'
 
 /** How often a room that someone else works on is looked at again. */
 const POLL_MS = 500
@@ -21,22 +15,41 @@ const POLL_MS = 500
  * @returns `undefined` if the room is still being worked on
  */
 export async function claimNamedRoom(
-  { db, clock }: ArchiveContext,
+  { db, clock, now }: ArchiveContext,
   roomId: bigint,
   { waitMs, deadline = Number.POSITIVE_INFINITY, signal }: Patience,
-): Promise<Claim | undefined> {
-  const lease = { roomId, holder: `${machine()}:${process.pid}:${randomUUID().slice(0, 8)}` }
+): Promise<Lease | undefined> {
+  const lease = { roomId, holder: newHolder() }
   const giveUpAt = Math.min(clock.now() + waitMs, deadline)
-  await hintRooms(db, { roomIds: [roomId], hintedBy: 'command', now: new Date(clock.now()) })
+  await hintRooms(db, { hints: [{ roomId }], hintedBy: 'command', now: now(), reread: true })
   for (;;) {
     const holder = await leaseHolder(db, roomId)
     const dead = holder !== undefined && isDeadNeighbour(holder) ? [holder] : []
-    const now = clock.now()
-    const attempts = await claimRoom(db, { lease, now: new Date(now), until: new Date(now + LEASE_MS), dead })
-    if (attempts !== undefined) return { lease, attempts }
-    if (now + POLL_MS >= giveUpAt) return undefined
+    if (await claimRoom(db, { lease, now: now(), dead })) return lease
+    if (clock.now() + POLL_MS >= giveUpAt) return undefined
     await clock.sleep(POLL_MS, signal)
   }
+}
+
+/**
+ * Takes the leases of rooms that are due, up to `limit`. Where there are fewer, those of processes of this machine that
+ * have died are taken over, too, before their time is up.
+ *
+ * @param own holders of this process whose leases could not be given back
+ */
+export async function claimDue(
+  { db, now }: ArchiveContext,
+  { limit, own = [] }: { limit: number; own?: readonly string[] },
+): Promise<Lease[]> {
+  const holder = newHolder()
+  const leases = await claimDueRooms(db, { holder, now: now(), limit, dead: own })
+  if (leases.length > 0) return leases
+  const dead = (await leaseHolders(db, { now: now() })).filter(isDeadNeighbour)
+  return dead.length > 0 ? claimDueRooms(db, { holder, now: now(), limit, dead }) : []
+}
+
+function newHolder(): string {
+  return `${machine()}:${process.pid}:${randomUUID().slice(0, 8)}`
 }
 
 /** Whether a lease's holder was a process of this machine that is no more. */

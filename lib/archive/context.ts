@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import type { Clock } from '../clock'
+import type { Instant } from '../db/instant'
 import type { Lease } from '../db/leases'
 import type { Database } from '../db/tables'
 import type { Lcic } from '../lcic/client'
@@ -11,10 +12,22 @@ export interface ArchiveContext {
   readonly db: Kysely<Database>
   readonly lcic: Lcic
   readonly budget: Budget
+  /** What this process waits by. */
   readonly clock: Clock
+  /** What is written to the database and compared with it: its own time, unless a test gives another. */
+  readonly now: () => Instant
+  readonly policy: Policy
   readonly log: Logger
   /** Told of each step, for progress; must not throw. */
   readonly observe?: (event: ArchiveEvent) => void
+}
+
+/** What the operator may decide. */
+export interface Policy {
+  /** A room that has failed for so long counts as failed, and is not asked for any more. */
+  readonly giveUpAfterMs: number
+  /** How long after it was archived a room is read once more; absent: never. */
+  readonly rereadAfterMs?: number
 }
 
 export type ArchiveEvent =
@@ -27,8 +40,8 @@ export type ArchiveEvent =
       readonly records: number
       readonly total: number
     }
-  /** LCIC gave no page; it is asked again. */
-  | { readonly type: 'refused'; readonly roomId: bigint; readonly code: string; readonly retryInMs: number }
+  /** LCIC did not give what it was asked for; it is asked again. */
+  | { readonly type: 'refused'; readonly code: string; readonly retryInMs: number }
 
 /** How long one call may take. */
 export interface Patience {
@@ -48,9 +61,6 @@ export interface Attempt {
   /** RequestIds of all answers to this attempt, refusals included. */
   readonly requestIds: string[]
 }
-
-/** How long a lease lasts when it is not renewed; each landed page and each retry renews it. */
-export const LEASE_MS = 60_000
 
 /** The lease was lost to another process, which goes on with the room: this one must not write any more. */
 export class LeaseLostError extends Error {}

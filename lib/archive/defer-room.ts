@@ -1,68 +1,101 @@
+import ms from 'ms'
 import { finishRun } from '../db/finish-run'
 import { goneAnswers } from '../db/gone-answers'
-import { deferJob } from '../db/settle-job'
+import { deferJob, type JobPast, lockJob } from '../db/settle-job'
 import type { JobState } from '../db/tables'
 import { mendOf } from '../lcic/errors'
-import { type ArchiveContext, type Attempt, LeaseLostError } from './context'
-import { type DeferralKind, dueDelayMs, missingAfter, schedule } from './schedule'
+import { type ArchiveContext, type Attempt, LeaseLostError, type Policy } from './context'
+import { type DeferralKind, dueInMs, missingAfter, schedule } from './schedule'
+
+/** Why an attempt came to nothing. */
+export interface Failure {
+  readonly kind: DeferralKind
+  readonly code: string
+  readonly detail: string
+  readonly requestId?: string | undefined
+}
 
 export interface Deferred {
   readonly state: JobState
-  readonly dueAt: Date
+  /** Absent: not again by itself. */
+  readonly dueAt?: Date
   /** Names the room, what happened, and what follows. */
   readonly message: string
 }
 
 /**
- * Closes the attempt's run, puts the job off as the schedule says, and gives the lease back: in one transaction.
+ * Closes the attempt's run, decides what becomes of the room, and gives the lease back: in one transaction. A room is put
+ * off as the schedule says; given up once it has failed for too long; missing once LCIC has denied it for a day. One that
+ * is archived stays so.
  *
  * @throws {LeaseLostError} if another process has taken the room over; nothing is written then
- *
- * @param attempts that the job has cost before
  */
 export async function deferRoom(
-  { db, clock }: Pick<ArchiveContext, 'db' | 'clock'>,
+  { db, policy, log, ...context }: Pick<ArchiveContext, 'db' | 'now' | 'policy' | 'log'>,
   { lease, number: attempt, requestIds }: Attempt,
-  failure: { kind: DeferralKind; code: string; detail: string; requestId?: string | undefined },
-  attempts: number,
+  failure: Failure,
 ): Promise<Deferred> {
   const { roomId } = lease
   const { kind, code, detail, requestId } = failure
   const plan = schedule[kind]
-  const now = new Date(clock.now())
-  const cost = plan.costsAttempt ? 1 : 0
-  const dueAt = new Date(now.getTime() + dueDelayMs(kind, attempts + cost))
-  const because = `Room ${roomId}: ${plan.meaning} (${code}: ${detail.replace(/[.\s]+$/, '')}).`
+  const now = context.now()
 
-  return db.transaction().execute(async (tx) => {
-    await finishRun(tx, {
-      roomId,
-      attempt,
-      now,
-      outcome: kind,
-      errorCode: code,
-      errorMessage: detail,
-      requestIds,
-    })
-    const missing = kind === 'gone' && isMissing(await goneAnswers(tx, roomId), now)
-    const message = `${because} ${missing ? countsAsMissing : kind === 'configuration' ? mendOf(code) : plan.next}`
+  const deferred = await db.transaction().execute(async (tx) => {
+    const past = await lockJob(tx, { lease, now })
+    if (!past) throw new LeaseLostError()
+    await finishRun(tx, { roomId, attempt, now, outcome: kind, errorCode: code, errorMessage: detail, requestIds })
+    const missing = kind === 'gone' && isMissing(await goneAnswers(tx, { roomId, now }))
+    const { state, dueMs, next } = missing ? countsAsMissing : decide(failure, past, policy, roomId)
+    const message = `Room ${roomId}: ${plan.meaning} (${code}: ${detail.replace(/[.\s]+$/, '')}). ${next}`
     const job = await deferJob(tx, {
       lease,
       now,
-      state: missing ? 'missing' : plan.state,
-      dueAt,
+      state,
+      dueInMs: dueMs,
       costsAttempt: plan.costsAttempt,
+      reason: kind,
       errorCode: code,
       errorMessage: message,
       requestId: requestId ?? requestIds.at(-1),
     })
     if (!job) throw new LeaseLostError()
-    return { state: job.state, dueAt, message }
+    return { state: job.state, ...(job.dueAt && { dueAt: job.dueAt }), message }
   })
+  if (deferred.state === 'failed') log.error({ roomId, attempt, code, requestId }, deferred.message)
+  return deferred
 }
 
-const countsAsMissing = 'It has said so for a day: the room counts as missing.'
+interface Decision {
+  readonly state: JobState
+  readonly dueMs: number | undefined
+  readonly next: string
+}
 
-function isMissing({ answers, since }: { answers: number; since: Date | null }, now: Date): boolean {
-  return answers >= missingAfter.answers && since !== null && now.getTime() - since.getTime() >= missingAfter.spanMs
+function decide({ kind, code }: Failure, past: JobPast, { giveUpAfterMs }: Policy, roomId: bigint): Decision {
+  const { state, costsAttempt, next } = schedule[kind]
+  const isGivenUp = costsAttempt && past.failingMs >= giveUpAfterMs
+  if (past.archived) {
+    const isPointless = isGivenUp || kind === 'gone' || kind === 'expired'
+    const dueMs = isPointless ? undefined : dueInMs(kind, past)
+    return { state: 'archived', dueMs, next: dueMs === undefined ? 'The archive keeps what it has.' : next }
+  }
+  if (state === 'pending' && isGivenUp) {
+    const so = `It has gone on for ${ms(past.failingMs, { long: true })}: the room is given up.`
+    return { state: 'failed', dueMs: undefined, next: `${so} To try again: lcic-archive retry ${roomId}` }
+  }
+  return {
+    state,
+    dueMs: state === 'pending' ? dueInMs(kind, past) : undefined,
+    next: kind === 'configuration' ? mendOf(code) : next,
+  }
+}
+
+const countsAsMissing: Decision = {
+  state: 'missing',
+  dueMs: undefined,
+  next: 'It has said so for a day: the room counts as missing.',
+}
+
+function isMissing({ answers, spanMs }: { answers: number; spanMs: number }): boolean {
+  return answers >= missingAfter.answers && spanMs >= missingAfter.spanMs
 }

@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { linkedController } from '../abort'
 import type { ArchivedRoom, LandedPage } from '../db/begin-attempt'
 import { landPage } from '../db/land-page'
+import { renewLease } from '../db/leases'
 import { PAGE_LIMIT } from '../lcic/client'
 import type { PageFigures, RoomFigures, StatisticsPage } from '../lcic/statistics'
-import { type ArchiveContext, type Attempt, LEASE_MS, LeaseLostError, type Patience } from './context'
-import { requestPage } from './request-page'
+import { type ArchiveContext, type Attempt, LeaseLostError, type Patience } from './context'
+import { request } from './request'
 
 /** The pages of an attempt contradict each other; the message says how. */
 export class InconsistentPagesError extends Error {}
@@ -74,6 +75,29 @@ export async function pullPages(
   return [...pages.values()].sort((a, b) => a.page - b.page)
 }
 
+async function requestPage(
+  context: ArchiveContext,
+  { lease, requestIds }: Attempt,
+  page: number,
+  patience: Patience,
+): Promise<StatisticsPage> {
+  const { db, lcic } = context
+  const { roomId } = lease
+  return request(
+    context,
+    {
+      action: 'DescribeRoomStatistics',
+      subject: { roomId, page },
+      send: (options) => lcic.describeRoomStatistics(roomId, page, options),
+      requestIds,
+      async keepAlive() {
+        if (!(await renewLease(db, { lease, now: context.now() }))) throw new LeaseLostError()
+      },
+    },
+    patience,
+  )
+}
+
 /** The next page to ask for; `undefined` while answers have to be awaited first, and when all is there. */
 function nextPage(pages: ReadonlyMap<number, RoomPage>, inFlight: ReadonlyMap<number, unknown>): number | undefined {
   const total = announcedTotal(pages)
@@ -89,19 +113,18 @@ function nextPage(pages: ReadonlyMap<number, RoomPage>, inFlight: ReadonlyMap<nu
 }
 
 async function land(
-  { db, clock }: ArchiveContext,
+  { db, now }: ArchiveContext,
   { lease, number }: Attempt,
   page: number,
   { body, records, requestId, figures, recordCount, contentHash }: StatisticsPage,
   archived: ArchivedRoom | undefined,
 ): Promise<void> {
-  const now = clock.now()
   const unchanged = archived?.pageHashes[page] === contentHash
   const content = archived && unchanged ? { sameAsAttempt: archived.attempt } : { body, ...(records && { records }) }
   const held = await landPage(db, {
     lease,
-    until: new Date(now + LEASE_MS),
-    page: { attempt: number, page, requestId, content, figures, recordCount, contentHash, fetchedAt: new Date(now) },
+    now: now(),
+    page: { attempt: number, page, requestId, content, figures, recordCount, contentHash },
   })
   if (!held) throw new LeaseLostError()
 }

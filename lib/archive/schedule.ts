@@ -1,21 +1,24 @@
+import type { JobPast } from '../db/settle-job'
 import type { JobState } from '../db/tables'
 import type { FailureKind } from '../lcic/errors'
 
 /** Why a room could not be archived now: a failed request, or pages that the archive must not take. */
-export type DeferralKind = FailureKind | 'inconsistent' | 'shrunk' | 'emptied' | 'rejected'
+export type DeferralKind = FailureKind | 'refused' | 'inconsistent' | 'shrunk' | 'emptied' | 'rejected'
 
 /** What follows from each kind of failure. All of it stands here and nowhere else. */
 export interface Plan {
   /** The job's state afterwards, if the room was never archived. */
   readonly state: JobState
-  /** Whether the failure counts against the room. */
+  /** Whether the failure counts against the room: it is given up if it goes on for too long. */
   readonly costsAttempt: boolean
   /** Delays before asking again within the same process; the last one repeats while there is time, if `patient`. */
   readonly inProcessMs: readonly number[]
   /** Ask on for as long as the caller is willing to wait (`--wait`). */
   readonly patient?: boolean
-  /** Delays until the job is due again, by the attempts it has cost; the last one repeats. */
-  readonly dueMs: readonly number[]
+  /** When the room is due again, counted from when it first failed so. */
+  readonly dueAfterMs: readonly number[]
+  /** And how often from then on; absent: no more. */
+  readonly thenEveryMs?: number
   /** What it means, and what happens next or is to be done; completes "Room 1: …". */
   readonly meaning: string
   readonly next: string
@@ -25,13 +28,17 @@ const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
+const minutes = (...counts: number[]): number[] => counts.map((count) => count * MINUTE)
+
 export const schedule: Readonly<Record<DeferralKind, Plan>> = {
   not_ready: {
     state: 'pending',
     costsAttempt: true,
     inProcessMs: [1, 1.5, 2, 3, 5, 7, 10, 15].map((seconds) => seconds * SECOND),
     patient: true,
-    dueMs: [1, 2, 5, 10, 20].map((minutes) => minutes * MINUTE),
+    // From here on the marks of `readinessMarkMs` are kept.
+    dueAfterMs: [5 * SECOND, 20 * SECOND, ...minutes(1, 3, 8, 18)],
+    thenEveryMs: 20 * MINUTE,
     meaning: 'LCIC is still computing its statistics',
     next: 'It will be asked again.',
   },
@@ -39,7 +46,8 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     state: 'pending',
     costsAttempt: true,
     inProcessMs: [],
-    dueMs: [5, 10, 20].map((minutes) => minutes * MINUTE),
+    dueAfterMs: minutes(5, 15, 35),
+    thenEveryMs: 20 * MINUTE,
     meaning: 'the class is still going on',
     next: 'It will be asked again; statistics exist once it has ended.',
   },
@@ -48,7 +56,8 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     costsAttempt: false,
     // No delay of its own: the whole budget is pushed back, and the next slot is the delay.
     inProcessMs: Array(20).fill(0),
-    dueMs: [MINUTE],
+    dueAfterMs: [],
+    thenEveryMs: MINUTE,
     meaning: 'LCIC was asked more often than it allows',
     next: 'All requests were slowed down; lower LCIC_REQUESTS_PER_SECOND if other programs use the same account.',
   },
@@ -56,7 +65,8 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     state: 'pending',
     costsAttempt: true,
     inProcessMs: [0.5, 1, 2, 4].map((seconds) => seconds * SECOND),
-    dueMs: [1, 2, 4, 8, 16, 32, 60].map((minutes) => minutes * MINUTE),
+    dueAfterMs: minutes(1, 3, 7, 15, 31, 63),
+    thenEveryMs: HOUR,
     meaning: 'LCIC gave no usable answer',
     next: 'It will be asked again.',
   },
@@ -64,7 +74,8 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     state: 'pending',
     costsAttempt: true,
     inProcessMs: [0.5, 1, 2, 4].map((seconds) => seconds * SECOND),
-    dueMs: [1, 2, 4, 8, 16, 32, 60].map((minutes) => minutes * MINUTE),
+    dueAfterMs: minutes(1, 3, 7, 15, 31, 63),
+    thenEveryMs: HOUR,
     meaning: 'LCIC answered with a code that is not documented',
     next: 'It will be asked again; please report the code.',
   },
@@ -72,7 +83,8 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     state: 'pending',
     costsAttempt: true,
     inProcessMs: [],
-    dueMs: [10 * MINUTE, HOUR, 6 * HOUR, 18 * HOUR],
+    dueAfterMs: [10 * MINUTE, HOUR, 7 * HOUR, 25 * HOUR],
+    thenEveryMs: 12 * HOUR,
     meaning: 'LCIC says that there is no such room',
     next: 'Check its number, and that the credentials belong to its account. It will be asked again for a day before it counts as missing.',
   },
@@ -80,7 +92,7 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     state: 'expired',
     costsAttempt: true,
     inProcessMs: [],
-    dueMs: [0],
+    dueAfterMs: [],
     meaning: 'the room expired without a class, so there are no statistics',
     next: 'There is nothing to do.',
   },
@@ -88,16 +100,28 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     state: 'pending',
     costsAttempt: false,
     inProcessMs: [],
-    dueMs: [0],
+    // The run stops; the room is due as it was.
+    dueAfterMs: [],
+    thenEveryMs: 0,
     meaning: 'LCIC refused the request',
     // The mend depends on the code.
     next: '',
+  },
+  refused: {
+    state: 'pending',
+    costsAttempt: true,
+    inProcessMs: [],
+    dueAfterMs: [10 * MINUTE, HOUR],
+    thenEveryMs: 6 * HOUR,
+    meaning: 'LCIC refuses the request for this room',
+    next: 'Check its number. It will be asked again.',
   },
   inconsistent: {
     state: 'pending',
     costsAttempt: true,
     inProcessMs: [SECOND, 2 * SECOND],
-    dueMs: [1, 5, 10, 20].map((minutes) => minutes * MINUTE),
+    dueAfterMs: minutes(1, 6, 16, 36),
+    thenEveryMs: 20 * MINUTE,
     meaning: 'its pages contradict each other',
     next: 'It will be read again from the first page.',
   },
@@ -105,7 +129,8 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     state: 'pending',
     costsAttempt: true,
     inProcessMs: [],
-    dueMs: [10 * MINUTE, HOUR, 6 * HOUR],
+    dueAfterMs: [10 * MINUTE, HOUR],
+    thenEveryMs: 6 * HOUR,
     meaning: 'what LCIC sent cannot be stored',
     next: 'Please report it with the code; the pages that were landed are kept.',
   },
@@ -113,15 +138,15 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     state: 'archived',
     costsAttempt: false,
     inProcessMs: [],
-    dueMs: [HOUR],
+    dueAfterMs: [HOUR, 6 * HOUR, 24 * HOUR],
     meaning: 'the re-read lacks members that the archive has',
-    next: 'Archive it again to confirm: a second read that says the same marks them as removed.',
+    next: 'It is read again in an hour to confirm: a second read that says the same marks them as removed.',
   },
   emptied: {
     state: 'archived',
     costsAttempt: false,
     inProcessMs: [],
-    dueMs: [HOUR],
+    dueAfterMs: [HOUR, 6 * HOUR, 24 * HOUR],
     meaning: 'the re-read lists nobody',
     next: 'The archive keeps what it has.',
   },
@@ -144,16 +169,47 @@ export function retryDelayMs(
   const { inProcessMs, patient = false } = schedule[kind]
   const delayMs = inProcessMs[patient ? Math.min(failures, inProcessMs.length) - 1 : failures - 1]
   if (delayMs === undefined || (patient && waitedMs + delayMs > waitMs)) return undefined
-  return jittered(delayMs)
-}
-
-/** The delay until a job that has failed `attempts` times is due again. */
-export function dueDelayMs(kind: DeferralKind, attempts: number): number {
-  const { dueMs } = schedule[kind]
-  return jittered(dueMs[Math.min(Math.max(attempts, 1), dueMs.length) - 1] ?? MINUTE)
-}
-
-/** Up to a fifth shorter, so that rooms that failed together are not asked for together again. */
-function jittered(delayMs: number): number {
   return Math.round(delayMs * (1 - Math.random() / 5))
+}
+
+/**
+ * How long until a job that failed just now is due again; `undefined`: not again.
+ *
+ * A class that has not ended is not asked for before it is planned to end.
+ */
+export function dueInMs(kind: DeferralKind, past: JobPast): number | undefined {
+  const waitedMs = past.reason === kind ? past.reasonMs : 0
+  if (kind === 'not_ended' && past.scheduledEndInMs !== null) {
+    const { scheduledEndInMs } = past
+    if (scheduledEndInMs > 0) return scheduledEndInMs + spread(MINUTE)
+    return nextOf(schedule[kind], Math.min(waitedMs, -scheduledEndInMs))
+  }
+  if (kind === 'not_ready' && waitedMs >= (schedule[kind].dueAfterMs.at(-1) ?? 0)) {
+    return readinessMarkMs(past.endedMs ?? waitedMs)
+  }
+  return nextOf(schedule[kind], waitedMs)
+}
+
+function nextOf({ dueAfterMs, thenEveryMs }: Plan, waitedMs: number): number | undefined {
+  const last = dueAfterMs.at(-1) ?? 0
+  const planned = dueAfterMs.find((afterMs) => afterMs > waitedMs)
+  if (planned !== undefined) return spread(planned - waitedMs)
+  if (thenEveryMs === undefined) return undefined
+  if (thenEveryMs === 0) return 0
+  return spread(thenEveryMs - ((waitedMs - last) % thenEveryMs))
+}
+
+/**
+ * Statistics that take long are most likely made by a job that runs by the clock: a class that ended is asked for shortly
+ * after each third of an hour since, and after six hours once an hour.
+ */
+function readinessMarkMs(endedMs: number): number {
+  const everyMs = endedMs < 6 * HOUR ? 20 * MINUTE : HOUR
+  const afterMs = 45 * SECOND
+  return spread(everyMs - ((endedMs - afterMs) % everyMs))
+}
+
+/** Up to half a minute or a fifth later, so that rooms that failed together are not asked for together again. */
+function spread(delayMs: number): number {
+  return Math.round(delayMs + Math.random() * Math.min(delayMs / 5, 30 * SECOND))
 }

@@ -50,7 +50,7 @@ const READS_TO_BELIEVE = { lostMembers: 2, differingDuplicates: 3, copies: 6 }
  * @throws {LeaseLostError} if another process has taken the room over; nothing is written then
  */
 export async function takeSnapshot(
-  { db, clock }: Pick<ArchiveContext, 'db' | 'clock'>,
+  { db, policy, ...context }: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   { lease, number: attempt, requestIds }: Attempt,
   pages: readonly RoomPage[],
   archived: ArchivedRoom | undefined,
@@ -60,7 +60,7 @@ export async function takeSnapshot(
   if (!first) throw new TypeError('A snapshot needs a page.')
   const { figures } = first
   const pagesHash = hashOf(pages)
-  const now = new Date(clock.now())
+  const now = context.now()
 
   return db.transaction().execute(async (tx) => {
     if (!(await lockLease(tx, lease))) throw new LeaseLostError()
@@ -76,7 +76,13 @@ export async function takeSnapshot(
     })
     if (snapshot.outcome === 'unchanged') await discardPages(tx, { roomId, attempt })
     if (snapshot.outcome === 'archived' || snapshot.outcome === 'unchanged') {
-      await completeJob(tx, { lease, now, endedAt: figures.RealEndTime, requestId: requestIds.at(-1) })
+      await completeJob(tx, {
+        lease,
+        now,
+        endedAt: figures.RealEndTime,
+        requestId: requestIds.at(-1),
+        rereadAfterMs: policy.rereadAfterMs,
+      })
     }
     return snapshot
   })

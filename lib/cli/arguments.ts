@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import ms, { type StringValue } from 'ms'
+import { durationOf } from '../duration'
 
 /** LCIC's ids are unsigned 64-bit numbers; PostgreSQL's bigint ends at half of that. */
 const LARGEST_ID = 2n ** 63n - 1n
@@ -17,10 +17,22 @@ export function roomIds(text: string, previous: readonly bigint[] = []): bigint[
 
 /** A duration with its unit, in milliseconds. */
 export function duration(text: string): number {
-  if (!/^\d{1,9}(\.\d+)?\s*(ms|s|m|h|d)$/.test(text)) {
-    throw new InvalidArgumentError('Give a number with its unit, such as 30s, 2m or 1h.')
-  }
-  return ms(text as StringValue)
+  const ms = durationOf(text)
+  if (ms === undefined) throw new InvalidArgumentError('Give a number with its unit, such as 30s, 2m or 1h.')
+  return ms
+}
+
+/** A moment: ISO 8601, taken as UTC where it names no time zone, or how long ago, such as 36h. */
+export function moment(text: string): Date {
+  const ago = durationOf(text)
+  if (ago !== undefined) return new Date(Date.now() - ago)
+  const iso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?$/.exec(text)
+  const [, time, , , zone] = iso ?? []
+  const at = iso ? new Date(time !== undefined && zone === undefined ? `${text}Z` : text) : new Date(Number.NaN)
+  if (!Number.isNaN(at.getTime())) return at
+  throw new InvalidArgumentError(
+    'Give a time such as 2026-03-01, 2026-03-01T08:00:00+08:00, or 36h or 7d for so long ago.',
+  )
 }
 
 /** A whole number within bounds. */

@@ -5,6 +5,7 @@ import type { ArchiveContext } from '../archive/context'
 import { systemClock } from '../clock'
 import { type Config, readConfig } from '../config'
 import { connect, databaseUnreachable, isConnectionProblem } from '../db/connect'
+import { databaseTime } from '../db/instant'
 import { migrateUp, pendingMigrations } from '../db/migrate'
 import type { Database } from '../db/tables'
 import { type EmbeddedDatabase, openEmbeddedDatabase } from '../embedded'
@@ -67,12 +68,14 @@ export function archiveContext(
   observe?: ArchiveContext['observe'],
 ): ArchiveContext & Disposable {
   const lcic = createLcic(config.lcic)
-  const { requestsPerSecond } = config
+  const { requestsPerSecond, giveUpAfterMs, rereadAfterMs } = config
   return {
     db,
     lcic,
     budget: createBudget({ db, lcic, clock: systemClock, requestsPerSecond }),
     clock: systemClock,
+    now: () => databaseTime,
+    policy: { giveUpAfterMs, ...(rereadAfterMs !== undefined && { rereadAfterMs }) },
     // Where stderr is a terminal, progress is shown there instead.
     log: createLog(config.logLevel ?? (process.stderr.isTTY ? 'error' : 'info')),
     ...(observe && { observe }),

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { type Instant, later } from './instant'
 import type { Lease } from './leases'
 import type { Database } from './tables'
 
@@ -37,13 +38,13 @@ const EVIDENCE = ['archived', 'shrunk', 'emptied']
 /**
  * Opens the next attempt at a room, in one statement. A run that is still open belonged to someone who died: it is
  * closed as interrupted. Pages of an attempt that never came to a conclusion are taken over, unless they are older than
- * `resumeAfter`. Pages of older attempts that led to nothing are dropped.
+ * `resumeWithinMs`. Pages of older attempts that led to nothing are dropped.
  *
  * @returns `undefined` if the lease is lost
  */
 export async function beginAttempt<Figures>(
   db: Kysely<Database>,
-  { lease, now, resumeAfter }: { lease: Lease; now: Date; resumeAfter: Date },
+  { lease, now, resumeWithinMs }: { lease: Lease; now: Instant; resumeWithinMs: number },
 ): Promise<BegunAttempt<Figures> | undefined> {
   const { roomId, holder } = lease
   const { rows } = await sql<{
@@ -73,11 +74,11 @@ export async function beginAttempt<Figures>(
       set attempt = last.attempt + 1
       from last
       where p.room_id = ${roomId} and p.attempt = last.attempt and last.resumable
-        and p.fetched_at > ${resumeAfter}
+        and p.fetched_at > ${later(now, -resumeWithinMs)}
       returning p.page, p.record_count, p.figures, p.content_hash, p.request_id
     ), begun as (
       insert into archive.runs (room_id, attempt, started_at)
-      select room_id, coalesce((select attempt from last), 0) + 1, ${now} from job
+      select room_id, coalesce((select attempt from last), 0) + 1, ${now}::timestamptz from job
       returning attempt
     )
     select

@@ -79,6 +79,11 @@ export function isDataRefusal(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(22|23|54)/.test(error.code ?? '')
 }
 
+/** Any other failure of the database: it says nothing of the room that was being written. */
+export function isDatabaseTrouble(error: unknown): boolean {
+  return isConnectionProblem(error) || (error instanceof pg.DatabaseError && !isDataRefusal(error))
+}
+
 /** The same failure, saying what to look at; the URL's password is not in it. */
 export function databaseUnreachable(cause: unknown): DatabaseError {
   const reasons = cause instanceof AggregateError ? cause.errors : [cause]

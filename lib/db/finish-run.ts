@@ -1,10 +1,11 @@
 import { type Kysely, sql } from 'kysely'
+import type { Instant } from './instant'
 import type { Database } from './tables'
 
 export interface RunResult {
   readonly roomId: bigint
   readonly attempt: number
-  readonly now: Date
+  readonly now: Instant
   readonly outcome: string
   readonly errorCode?: string | undefined
   readonly errorMessage?: string | undefined

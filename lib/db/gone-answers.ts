@@ -1,13 +1,14 @@
 import { type Kysely, sql } from 'kysely'
+import { type Instant, msBetween } from './instant'
 import type { Database } from './tables'
 
-/** How often, and since when, LCIC has said without a break that there is no such room. */
+/** How often, and for how long, LCIC has said without a break that there is no such room. */
 export async function goneAnswers(
   db: Kysely<Database>,
-  roomId: bigint,
-): Promise<{ answers: number; since: Date | null }> {
-  const { rows } = await sql<{ answers: number; since: Date | null }>`
-    select count(*)::int as answers, min(started_at) as since
+  { roomId, now }: { roomId: bigint; now: Instant },
+): Promise<{ answers: number; spanMs: number }> {
+  const { rows } = await sql<{ answers: number; spanMs: number }>`
+    select count(*)::int as answers, coalesce(${msBetween(sql`min(started_at)`, now)}, 0) as "spanMs"
     from archive.runs
     where room_id = ${roomId} and outcome = 'gone' and attempt > coalesce((
       select max(attempt) from archive.runs
@@ -15,5 +16,5 @@ export async function goneAnswers(
         'archived', 'unchanged', 'shrunk', 'emptied', 'inconsistent', 'not_ready', 'not_ended', 'expired')), 0)`.execute(
     db,
   )
-  return rows[0] ?? { answers: 0, since: null }
+  return rows[0] ?? { answers: 0, spanMs: 0 }
 }

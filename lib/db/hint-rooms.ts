@@ -1,14 +1,74 @@
 import { type Kysely, sql } from 'kysely'
+import type { Instant } from './instant'
+import { earliestHinted } from './settle-job'
 import type { Database, HintSource } from './tables'
 
-/** Makes sure that each room has a job. Rooms that have one keep it as it is: naming a room twice changes nothing. */
+/** When, after its end, LCIC may delete what it knows of a room. Source: its data processing terms. */
+export const keptFor = sql`interval '180 days'`
+
+/** Something that names a room. It makes a job due; what is archived never comes from it. */
+export interface RoomHint {
+  readonly roomId: bigint
+  readonly sdkAppId?: bigint | null
+  /** When the class really ended, where the hint's source knows. */
+  readonly endedAt?: Date | null
+  /** Not to be asked for before then; now, if absent. */
+  readonly notBefore?: Date | null
+}
+
+/**
+ * Makes sure that each room has a job, and that it is due. Hints may come twice, a thousand times, in any order: the
+ * outcome is the same, and no room is asked for more than once a minute because of them.
+ *
+ * A room that is waiting is due at once; one that was given up, is missing or expired gets another chance; one that is
+ * archived stays as it is, unless `reread` asks for it to be read once more.
+ *
+ * @returns how many rooms got a job they did not have
+ */
 export async function hintRooms(
   db: Kysely<Database>,
-  { roomIds, hintedBy, now }: { roomIds: readonly bigint[]; hintedBy: HintSource; now: Date },
-): Promise<void> {
-  await sql`
-    insert into archive.jobs (room_id, due_at, hinted_by, created_at, updated_at)
-    select room_id, ${now}, ${hintedBy}, ${now}, ${now}
-    from unnest(${roomIds.map(String)}::bigint[]) as hint (room_id)
-    on conflict (room_id) do nothing`.execute(db)
+  {
+    hints,
+    hintedBy,
+    now,
+    reread = false,
+  }: { hints: readonly RoomHint[]; hintedBy: HintSource; now: Instant; reread?: boolean },
+): Promise<number> {
+  const rooms = [...new Map(hints.map((hint) => [hint.roomId, hint])).values()].map((hint) => ({
+    room_id: String(hint.roomId),
+    sdk_app_id: hint.sdkAppId ? String(hint.sdkAppId) : null,
+    ended_at: hint.endedAt ?? null,
+    not_before: hint.notBefore ?? null,
+  }))
+  const settled = sql`j.state in ('failed', 'missing', 'expired')`
+  const soon = sql`greatest(excluded.due_at, ${earliestHinted(sql`coalesce(j.last_attempt_at, '-infinity')`, now)})`
+  const { rows } = await sql<{ created: boolean }>`
+    insert into archive.jobs as j (
+      room_id, sdk_app_id, due_at, deadline_at, hinted_by, ended_at, created_at, updated_at)
+    select room_id, sdk_app_id, greatest(${now}::timestamptz, not_before),
+      coalesce(ended_at, not_before, ${now}::timestamptz) + ${keptFor}, ${hintedBy}, ended_at, ${now}, ${now}
+    from jsonb_to_recordset(${JSON.stringify(rooms)}::jsonb) as hint (
+      room_id bigint, sdk_app_id bigint, ended_at timestamptz, not_before timestamptz)
+    order by room_id
+    on conflict (room_id) do update set
+      state = case when ${settled} then 'pending' else j.state end,
+      due_at = case
+        when ${settled} then ${soon}
+        when j.state = 'pending' or ${reread} then least(j.due_at, ${soon})
+        else j.due_at end,
+      hinted_at = case when j.lease_until > ${now} then ${now} else j.hinted_at end,
+      failing_since = case when ${settled} then null else j.failing_since end,
+      reason_since = case when ${settled} then null else j.reason_since end,
+      sdk_app_id = coalesce(j.sdk_app_id, excluded.sdk_app_id),
+      ended_at = coalesce(j.ended_at, excluded.ended_at),
+      deadline_at = coalesce(case when j.ended_at is null then excluded.ended_at + ${keptFor} end, j.deadline_at),
+      updated_at = ${now}
+    where ${settled}
+      or (j.state = 'pending' or ${reread})
+        and (j.due_at is null or j.due_at > ${soon})
+      or j.lease_until > ${now} and (j.hinted_at is null or j.hinted_at < j.last_attempt_at)
+      or j.sdk_app_id is null and excluded.sdk_app_id is not null
+      or j.ended_at is null and excluded.ended_at is not null
+    returning xmax = 0 as created`.execute(db)
+  return rows.filter(({ created }) => created).length
 }

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
-import type { Lease } from './leases'
+import { type Instant, later } from './instant'
+import { LEASE_MS, type Lease } from './leases'
 import type { Database } from './tables'
 
 export interface PageToLand {
@@ -13,7 +14,6 @@ export interface PageToLand {
   readonly figures: object
   readonly recordCount: number
   readonly contentHash: string
-  readonly fetchedAt: Date
 }
 
 /**
@@ -24,7 +24,7 @@ export interface PageToLand {
  */
 export async function landPage(
   db: Kysely<Database>,
-  { lease, until, page }: { lease: Lease; until: Date; page: PageToLand },
+  { lease, now, page }: { lease: Lease; now: Instant; page: PageToLand },
 ): Promise<boolean> {
   const { content } = page
   const body = 'body' in content ? content.body : null
@@ -33,7 +33,7 @@ export async function landPage(
   const sameAs = 'sameAsAttempt' in content ? content.sameAsAttempt : null
   const { rows } = await sql<{ held: boolean }>`
     with lease as (
-      update archive.jobs set lease_until = ${until}
+      update archive.jobs set lease_until = ${later(now, LEASE_MS)}
       where room_id = ${lease.roomId} and leased_by = ${lease.holder}
       returning room_id
     ), landed as (
@@ -45,7 +45,7 @@ export async function landPage(
           from archive.raw_pages p
           where p.room_id = lease.room_id and p.attempt = ${sameAs}::int and p.page = ${page.page}
         ),
-        ${JSON.stringify(page.figures)}::jsonb, ${page.recordCount}, ${page.contentHash}, ${page.fetchedAt}
+        ${JSON.stringify(page.figures)}::jsonb, ${page.recordCount}, ${page.contentHash}, ${now}::timestamptz
       from lease
       on conflict (room_id, attempt, page) do nothing
     )

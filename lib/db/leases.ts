@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { type Instant, later, msBetween } from './instant'
 import type { Database } from './tables'
 
 /** The right to work on a room, for a time. Whoever lost it writes nothing more: every statement asks for it. */
@@ -8,24 +9,62 @@ export interface Lease {
   readonly holder: string
 }
 
+/** How long a lease lasts when it is not renewed; each landed page, each retry and each long wait renews it. */
+export const LEASE_MS = 60_000
+
 /**
  * Takes the lease of a room's job, if it is free, has run out, or is held by one of `dead`. A job that is locked at this
  * moment is being worked on, and is not waited for.
  *
- * @returns the attempts the job has cost so far, or `undefined` if the lease was not to be had
+ * @returns whether the lease was to be had
  */
 export async function claimRoom(
   db: Kysely<Database>,
-  { lease, now, until, dead = [] }: { lease: Lease; now: Date; until: Date; dead?: readonly string[] },
-): Promise<number | undefined> {
-  const { rows } = await sql<{ attempts: number }>`
+  { lease, now, dead = [] }: { lease: Lease; now: Instant; dead?: readonly string[] },
+): Promise<boolean> {
+  const { rows } = await sql`
     update archive.jobs
-    set leased_by = ${lease.holder}, lease_until = ${until}, updated_at = ${now}
+    set leased_by = ${lease.holder}, lease_until = ${later(now, LEASE_MS)}, last_attempt_at = ${now},
+      updated_at = ${now}
     where room_id = (
         select room_id from archive.jobs where room_id = ${lease.roomId} for update skip locked
-      ) and (lease_until is null or lease_until <= ${now} or leased_by = any (${dead}::text[]))
-    returning attempts`.execute(db)
-  return rows[0]?.attempts
+      ) and ${isFree(now, dead)}
+    returning room_id`.execute(db)
+  return rows.length === 1
+}
+
+/**
+ * Takes the leases of rooms that are due: those to be archived first, the oldest deadline before all others, then those
+ * to be read once more. Each row that another process is claiming at this moment is passed over.
+ */
+export async function claimDueRooms(
+  db: Kysely<Database>,
+  { holder, now, limit, dead = [] }: { holder: string; now: Instant; limit: number; dead?: readonly string[] },
+): Promise<Lease[]> {
+  const { rows } = await sql<{ room_id: bigint; leased_by: string }>`
+    with unarchived as materialized (
+      select room_id from archive.jobs
+      where state = 'pending' and due_at <= ${now} and ${isFree(now, dead)}
+      order by deadline_at, due_at
+      limit ${limit}
+      for update skip locked
+    ), rereads as materialized (
+      select room_id from archive.jobs
+      where state = 'archived' and due_at <= ${now} and ${isFree(now, dead)}
+      order by due_at
+      limit greatest(0, ${limit}::int - (select count(*) from unarchived))
+      for update skip locked
+    )
+    update archive.jobs
+    set leased_by = ${holder} || '-' || room_id, lease_until = ${later(now, LEASE_MS)}, last_attempt_at = ${now},
+      updated_at = ${now}
+    where room_id = any (array(select room_id from unarchived union all select room_id from rereads))
+    returning room_id, leased_by`.execute(db)
+  return rows.map((row) => ({ roomId: row.room_id, holder: row.leased_by }))
+}
+
+function isFree(now: Instant, dead: readonly string[]) {
+  return sql`(lease_until is null or lease_until <= ${now} or leased_by = any (${dead}::text[]))`
 }
 
 /** Who holds a room's lease. */
@@ -34,13 +73,33 @@ export async function leaseHolder(db: Kysely<Database>, roomId: bigint): Promise
   return row?.leased_by ?? undefined
 }
 
+/** Who works on rooms that are due. */
+export async function leaseHolders(db: Kysely<Database>, { now }: { now: Instant }): Promise<string[]> {
+  const { rows } = await sql<{ leased_by: string }>`
+    select distinct leased_by from archive.jobs
+    where state in ('pending', 'archived') and due_at <= ${now} and leased_by is not null`.execute(db)
+  return rows.map((row) => row.leased_by)
+}
+
+/** @returns milliseconds until the next job is due, none or less if one is; `undefined` if none ever will be */
+export async function nextDueInMs(db: Kysely<Database>, { now }: { now: Instant }): Promise<number | undefined> {
+  const { rows } = await sql<{ ms: number | null }>`
+    select ${msBetween(now, sql`min(due_at)`)} as ms
+    from (
+      (select due_at from archive.jobs where state = 'pending' and due_at is not null order by due_at limit 1)
+      union all
+      (select due_at from archive.jobs where state = 'archived' and due_at is not null order by due_at limit 1)
+    ) as next`.execute(db)
+  return rows[0]?.ms ?? undefined
+}
+
 /** @returns whether the lease was still held */
 export async function renewLease(
   db: Kysely<Database>,
-  { lease, until }: { lease: Lease; until: Date },
+  { lease, now }: { lease: Lease; now: Instant },
 ): Promise<boolean> {
   const { rows } = await sql`
-    update archive.jobs set lease_until = ${until}
+    update archive.jobs set lease_until = ${later(now, LEASE_MS)}
     where room_id = ${lease.roomId} and leased_by = ${lease.holder}
     returning room_id`.execute(db)
   return rows.length === 1

@@ -1,4 +1,6 @@
 import { type Kysely, sql } from 'kysely'
+import { changedColumns } from './changed-columns'
+import type { Instant } from './instant'
 import type { Database } from './tables'
 
 export interface MergeOptions {
@@ -6,7 +8,7 @@ export interface MergeOptions {
   readonly attempt: number
   /** What LCIC announced; the merge happens only if exactly so many records are there. */
   readonly total: number
-  readonly now: Date
+  readonly now: Instant
   /** Take the best record of a user that is listed more than once; otherwise such a snapshot is not merged. */
   readonly keepOneOfDuplicates: boolean
   /** Mark members as removed that are not in the snapshot; otherwise a snapshot that lacks any is not merged. */
@@ -31,7 +33,7 @@ export interface MergeResult {
 
 /**
  * Merges the landed pages of an attempt into `member_records`: one statement, in which PostgreSQL reads the JSON as it
- * landed, checks that it is whole, and writes the rows that differ, and only those.
+ * landed, checks that it is whole, and writes the rows that differ, and only those; the values they replace go to the history.
  *
  * Snapshot and archive are compared before any row is touched: an `on conflict … where` would lock, and so write, each
  * unchanged one. They meet in a full join because that is always hashed: whatever PostgreSQL believes of the size of
@@ -48,9 +50,9 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
         last_quit_at, rewards, ip_address, location, device, mic_count, message_count, role, group_id, sub_group_ids,
         stage, current_state, extra, archived_at, changed_at)
       select
-        ${roomId}, user_id, user_name, present_seconds, camera, mic, silence, answer_questions, hand_ups, first_join_at,
+        ${roomId}::bigint, user_id, user_name, present_seconds, camera, mic, silence, answer_questions, hand_ups, first_join_at,
         last_quit_at, rewards, ip_address, location, device, mic_count, message_count, role, group_id, sub_group_ids,
-        stage, current_state, extra, ${now}, ${now}
+        stage, current_state, extra, ${now}::timestamptz, ${now}::timestamptz
       from differing
       where (select merged from verdict)`
   const { rows } = await sql<MergeResult>`
@@ -63,7 +65,11 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
         : sql`select * from listed`
     }),
     differing as materialized (
-      select s.*, a.user_id as archived_id, a.removed_at
+      select s.*, a.user_id as archived_id, a.removed_at,
+        case when a.user_id is not null and s.user_id is not null then
+          ${changedColumns(sql`to_jsonb(a)`, sql`to_jsonb(s)`)}
+            || case when a.removed_at is null then '{}' else jsonb_build_object('removed_at', a.removed_at) end
+        end as old
       from source s
       full join (select * from archive.member_records where room_id = ${roomId} offset 0) as a on a.user_id = s.user_id
       where a.user_id is null or s.user_id is null or a.removed_at is not null
@@ -111,9 +117,16 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
         stage = excluded.stage, current_state = excluded.current_state, extra = excluded.extra,
         changed_at = excluded.changed_at, removed_at = null
     ),
+    kept as (
+      insert into archive.history (room_id, revision, user_id, replaced_at, old)
+      select ${roomId}::bigint, r.revision, user_id, ${now}::timestamptz, old
+      from differing cross join (select revision from archive.rooms where room_id = ${roomId}) as r
+      where (select merged from verdict) and old is not null
+      on conflict (room_id, revision, user_id) do nothing
+    ),
     removed as (
       update archive.member_records
-      set removed_at = ${now}, changed_at = ${now}
+      set removed_at = ${now}::timestamptz, changed_at = ${now}::timestamptz
       where room_id = ${roomId} and removed_at is null and (select merged and absent > 0 from verdict)
         and user_id = any (array(select archived_id from differing where user_id is null))
     )

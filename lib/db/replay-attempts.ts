@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { keptFor } from './hint-rooms'
 import type { Database } from './tables'
 
 export interface ReplayableAttempt {
@@ -23,8 +24,9 @@ export async function archivedRoomIds(db: Kysely<Database>): Promise<bigint[]> {
  */
 export async function replayableAttempts(db: Kysely<Database>, roomId: bigint): Promise<ReplayableAttempt[]> {
   await sql`
-    insert into archive.jobs (room_id, state, due_at, hinted_by, archived_at, created_at, updated_at)
-    select room_id, 'archived', max(finished_at), 'command', max(finished_at), min(started_at), max(finished_at)
+    insert into archive.jobs (room_id, state, deadline_at, hinted_by, archived_at, created_at, updated_at)
+    select room_id, 'archived', min(started_at) + ${keptFor}, 'command', max(finished_at), min(started_at),
+      max(finished_at)
     from archive.runs
     where room_id = ${roomId} and outcome = 'archived'
     group by room_id

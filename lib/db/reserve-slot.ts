@@ -14,10 +14,16 @@ export async function reserveSlot(
 ): Promise<number | undefined> {
   const spacing = sql`make_interval(secs => ${spacingMs / 1000}::float8)`
   const { rows } = await sql<{ wait_ms: number }>`
-    insert into archive.budgets as b (budget, next_slot_at)
-    values (${budget}, clock_timestamp() + ${spacing})
+    insert into archive.budgets as b (budget, next_slot_at, minute, in_minute)
+    values (${budget}, clock_timestamp() + ${spacing}, date_trunc('minute', clock_timestamp()), 1)
     on conflict (budget) do update
-      set next_slot_at = greatest(b.next_slot_at, clock_timestamp()) + ${spacing}
+      set next_slot_at = greatest(b.next_slot_at, clock_timestamp()) + ${spacing},
+        (minute, in_minute, in_minute_before) = (
+          select slot.minute,
+            case when slot.minute = b.minute then b.in_minute + 1 else 1 end,
+            case when slot.minute = b.minute then b.in_minute_before
+              when slot.minute = b.minute + interval '1 minute' then b.in_minute else 0 end
+          from (select date_trunc('minute', greatest(b.next_slot_at, clock_timestamp()))) as slot (minute))
       where b.next_slot_at <= clock_timestamp() + make_interval(secs => ${Math.min(mostMs, YEAR_MS) / 1000}::float8)
     returning extract(epoch from next_slot_at - ${spacing} - clock_timestamp())::float8 * 1000 as wait_ms`.execute(db)
   return rows[0]?.wait_ms

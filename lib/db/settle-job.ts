@@ -1,8 +1,12 @@
 import { type Kysely, sql } from 'kysely'
+import { type Instant, later, msBetween } from './instant'
 import type { Lease } from './leases'
 import type { Database, JobState } from './tables'
 
-/** Marks the room as archived and gives the lease back. */
+/**
+ * Marks the room as archived and gives the lease back. It is due once more `rereadAfterMs` after it was first archived,
+ * if that is given and still to come; then no more.
+ */
 export async function completeJob(
   db: Kysely<Database>,
   {
@@ -10,49 +14,114 @@ export async function completeJob(
     now,
     endedAt,
     requestId,
-  }: { lease: Lease; now: Date; endedAt: number | null; requestId: string | undefined },
+    rereadAfterMs,
+  }: {
+    lease: Lease
+    now: Instant
+    /** Unix seconds. */
+    endedAt: number | null
+    requestId: string | undefined
+    rereadAfterMs: number | undefined
+  },
 ): Promise<void> {
+  const firstArchivedSince = later(now, -(rereadAfterMs ?? 0))
   await sql`
     update archive.jobs
     set state = 'archived', attempts = 0, archived_at = ${now}, updated_at = ${now},
+      due_at = (
+        select r.archived_at + (${now}::timestamptz - ${firstArchivedSince})
+        from archive.rooms r
+        where r.room_id = ${lease.roomId} and r.archived_at > ${firstArchivedSince}),
       ended_at = coalesce(to_timestamp(${endedAt}::float8), ended_at),
+      reason = null, reason_since = null, failing_since = null,
       last_error_code = null, last_error_message = null,
       last_request_id = coalesce(${requestId ?? null}, last_request_id),
       leased_by = null, lease_until = null
     where room_id = ${lease.roomId} and leased_by = ${lease.holder}`.execute(db)
 }
 
+/** What a job has gone through, for the decision what becomes of it; times in milliseconds. */
+export interface JobPast {
+  readonly archived: boolean
+  /** Why it failed last, and for how long for that reason alone. */
+  readonly reason: string | null
+  readonly reasonMs: number
+  /** How long it has failed, for whatever reason. */
+  readonly failingMs: number
+  /** Until the class is planned to end; negative once that is past, null where it is not known. */
+  readonly scheduledEndInMs: number | null
+  /** Since the class ended, where that is known. */
+  readonly endedMs: number | null
+}
+
+/** Locks the job for the rest of the transaction. @returns `undefined` if the lease is lost */
+export async function lockJob(
+  db: Kysely<Database>,
+  { lease, now }: { lease: Lease; now: Instant },
+): Promise<JobPast | undefined> {
+  const { rows } = await sql<JobPast>`
+    select j.archived_at is not null as archived, j.reason,
+      coalesce(${msBetween(sql`j.reason_since`, now)}, 0) as "reasonMs",
+      coalesce(${msBetween(sql`j.failing_since`, now)}, 0) as "failingMs",
+      ${msBetween(now, sql`(select k.scheduled_end_at from archive.known_rooms k where k.room_id = j.room_id)`)}
+        as "scheduledEndInMs",
+      ${msBetween(sql`j.ended_at`, now)} as "endedMs"
+    from archive.jobs j
+    where j.room_id = ${lease.roomId} and j.leased_by = ${lease.holder}
+    for update of j`.execute(db)
+  return rows[0]
+}
+
 export interface Deferral {
   readonly lease: Lease
-  readonly now: Date
+  readonly now: Instant
   /** The state of a room that was never archived; one that was stays archived, whatever a later read says. */
   readonly state: JobState
-  readonly dueAt: Date
+  /** Until it is due again; absent: not again by itself. */
+  readonly dueInMs: number | undefined
   readonly costsAttempt: boolean
+  readonly reason: string
   readonly errorCode: string
   readonly errorMessage: string
   readonly requestId: string | undefined
 }
 
-/** Puts the room off, says why, and gives the lease back. @returns the job's state afterwards; nothing if the lease was lost */
+/**
+ * Puts the room off, says why, and gives the lease back. If something called for the room while it was worked on, it is
+ * due as if that had come just now.
+ *
+ * @returns the job's state and due time afterwards; nothing if the lease was lost
+ */
 export async function deferJob(
   db: Kysely<Database>,
-  { lease, now, state, dueAt, costsAttempt, errorCode, errorMessage, requestId }: Deferral,
-): Promise<{ state: JobState } | undefined> {
-  const { rows } = await sql<{ state: JobState }>`
+  { lease, now, state, dueInMs, costsAttempt, reason, errorCode, errorMessage, requestId }: Deferral,
+): Promise<{ state: JobState; dueAt: Date | null } | undefined> {
+  const dueAt = dueInMs === undefined ? sql`null::timestamptz` : later(now, dueInMs)
+  const { rows } = await sql<{ state: JobState; dueAt: Date | null }>`
     update archive.jobs
     set state = case when archived_at is null then ${state} else 'archived' end,
-      due_at = ${dueAt}, attempts = attempts + ${costsAttempt ? 1 : 0}, updated_at = ${now},
+      due_at = case when hinted_at >= last_attempt_at and ${state} = 'pending'
+        then least(${dueAt}, ${earliestHinted(sql`last_attempt_at`, now)}) else ${dueAt} end,
+      attempts = attempts + ${costsAttempt ? 1 : 0}, updated_at = ${now},
+      reason = ${reason},
+      reason_since = case when reason = ${reason} then coalesce(reason_since, ${now}) else ${now} end,
+      failing_since = case when ${costsAttempt} then coalesce(failing_since, ${now}) else failing_since end,
+      not_ready_until = case when ${reason} = 'not_ready' then ${now} else not_ready_until end,
       last_error_code = ${errorCode}, last_error_message = ${errorMessage},
       last_request_id = coalesce(${requestId ?? null}, last_request_id),
       leased_by = null, lease_until = null
     where room_id = ${lease.roomId} and leased_by = ${lease.holder}
-    returning state`.execute(db)
+    returning state, due_at as "dueAt"`.execute(db)
   return rows[0]
 }
 
+/** Hints, however many, have a room asked for at most once a minute. */
+export function earliestHinted(lastAttemptAt: ReturnType<typeof sql>, now: Instant) {
+  return sql`greatest(${now}::timestamptz, ${lastAttemptAt} + interval '1 minute')`
+}
+
 /** Gives the lease back and leaves the job as it was. */
-export async function releaseJob(db: Kysely<Database>, { lease, now }: { lease: Lease; now: Date }): Promise<void> {
+export async function releaseJob(db: Kysely<Database>, { lease, now }: { lease: Lease; now: Instant }): Promise<void> {
   await sql`
     update archive.jobs set leased_by = null, lease_until = null, updated_at = ${now}
     where room_id = ${lease.roomId} and leased_by = ${lease.holder}`.execute(db)

@@ -11,7 +11,7 @@ export interface JobsTable {
   room_id: bigint
   sdk_app_id: bigint | null
   state: JobState
-  due_at: Date
+  due_at: Date | null
   lease_until: Date | null
   leased_by: string | null
   attempts: Generated<number>
@@ -23,6 +23,13 @@ export interface JobsTable {
   archived_at: Date | null
   created_at: Date
   updated_at: Date
+  deadline_at: Date
+  reason: string | null
+  reason_since: Date | null
+  failing_since: Date | null
+  not_ready_until: Date | null
+  last_attempt_at: Date | null
+  hinted_at: Date | null
 }
 
 export interface RoomsTable {
@@ -112,6 +119,41 @@ export interface RunsTable {
 export interface BudgetsTable {
   budget: string
   next_slot_at: Date
+  minute: Date | null
+  in_minute: Generated<number>
+  in_minute_before: Generated<number>
+}
+
+export interface KnownRoomsTable {
+  room_id: bigint
+  sdk_app_id: bigint | null
+  status: number | null
+  name: string | null
+  teacher_id: string | null
+  room_type: number | null
+  scheduled_start_at: Date | null
+  scheduled_end_at: Date | null
+  real_start_at: Date | null
+  real_end_at: Date | null
+  listed_at: Date | null
+  changed_at: Date
+}
+
+export interface SweepsTable {
+  sdk_app_id: bigint
+  swept_until: Date | null
+  started_at: Date
+  finished_at: Date | null
+  rooms: number | null
+  error_message: string | null
+}
+
+export interface HistoryTable {
+  room_id: bigint
+  revision: number
+  user_id: string
+  replaced_at: Date
+  old: JSONColumnType<Record<string, unknown>>
 }
 
 /** The schema as Kysely sees it. */
@@ -122,4 +164,7 @@ export interface Database {
   'archive.raw_pages': RawPagesTable
   'archive.runs': RunsTable
   'archive.budgets': BudgetsTable
+  'archive.known_rooms': KnownRoomsTable
+  'archive.sweeps': SweepsTable
+  'archive.history': HistoryTable
 }

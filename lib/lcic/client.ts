@@ -7,10 +7,21 @@ import type { LcicConfig } from '../config'
 import { ArchiveError } from '../errors'
 import { kindOfCode, SourceError } from './errors'
 import { type HttpResponse, readBody, retryAfterMs } from './response'
+import { type RoomDescription, type RoomsPage, readRoomDescription, readRoomsPage } from './rooms'
 import { readStatisticsPage, type StatisticsPage } from './statistics'
 
 /** The most member records a page may hold. Source: DescribeRoomStatistics, `Limit`. */
 export const PAGE_LIMIT = 1000
+
+/** The most rooms a page may hold. Source: GetRooms, `Limit`. */
+export const ROOMS_LIMIT = 100
+
+/** Which rooms GetRooms is asked for: those of an app whose time touches a window. Unix seconds. */
+export interface RoomsWindow {
+  readonly sdkAppId: bigint
+  readonly from: number
+  readonly to: number
+}
 
 export interface RequestOptions {
   readonly signal?: AbortSignal
@@ -29,13 +40,23 @@ export interface Lcic {
    * @throws the signal's reason, once aborted
    */
   describeRoomStatistics(roomId: bigint, page: number, options?: RequestOptions): Promise<StatisticsPage>
+  /**
+   * One page of the rooms of a window, whatever their status. Whether the window is compared with planned or with real
+   * times is not documented.
+   *
+   * @param page from 1, each of up to {@link ROOMS_LIMIT} rooms
+   * @throws as {@link Lcic.describeRoomStatistics} does
+   */
+  getRooms(window: RoomsWindow, page: number, options?: RequestOptions): Promise<RoomsPage>
+  /** What is planned for a room. @throws as {@link Lcic.describeRoomStatistics} does */
+  describeRoom(roomId: bigint, options?: RequestOptions): Promise<RoomDescription>
   /** Whose budget a request of this action counts against: the API counts by action, region and account. */
   budgetOf(action: LcicAction): string
   /** Closes idle connections. */
   close(): void
 }
 
-export type LcicAction = 'DescribeRoomStatistics'
+export type LcicAction = 'DescribeRoomStatistics' | 'GetRooms' | 'DescribeRoom'
 
 /** The official SDK's client, with connections kept alive, a deadline on every request, and one kind of error. */
 export function createLcic({ endpoint, region, credentials }: LcicConfig): Lcic {
@@ -75,6 +96,14 @@ export function createLcic({ endpoint, region, credentials }: LcicConfig): Lcic 
       const parameters = { RoomId: roomId, Page: page, Limit: PAGE_LIMIT }
       const answer = await request('DescribeRoomStatistics', parameters, options)
       return readStatisticsPage(answer)
+    },
+    async getRooms({ sdkAppId, from, to }, page, options = {}) {
+      // Without a window the API takes half an hour around now.
+      const parameters = { SdkAppId: sdkAppId, StartTime: from, EndTime: to, Page: page, Limit: ROOMS_LIMIT }
+      return readRoomsPage(await request('GetRooms', parameters, options), sdkAppId)
+    },
+    async describeRoom(roomId, options = {}) {
+      return readRoomDescription(await request('DescribeRoom', { RoomId: roomId }, options))
     },
     budgetOf(action) {
       const { secretId, token } = credentials()

@@ -71,6 +71,11 @@ const prefixes = new Map<string, FailureKind>([
 const configurationFamilies =
   /^(AuthFailure|UnauthorizedOperation|Invalid|Missing|Unknown|Unsupported|NoSuch|ActionOffline|Ip)/
 
+/** Whether a refusal as wrongly asked may be due to the very room that was asked for. */
+export function mayConcernOneRoom(code: string): boolean {
+  return /^(Invalid|Missing|Unknown|Unsupported)/.test(code)
+}
+
 /** What to mend when LCIC refuses a request as such. */
 export function mendOf(code: string): string {
   const [, mend] = mends.find(([family]) => code.startsWith(family)) ?? []
@@ -81,7 +86,10 @@ const mends: readonly (readonly [string, string])[] = [
   ['AuthFailure.SignatureExpire', "This machine's clock is off by more than 5 minutes: set it."],
   ['AuthFailure.Token', 'Check TENCENTCLOUD_SESSION_TOKEN: it is wrong, expired, or belongs to other credentials.'],
   ['AuthFailure', 'Check TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY.'],
-  ['UnauthorizedOperation', 'Grant lcic:DescribeRoomStatistics to the user or role that the credentials belong to.'],
+  [
+    'UnauthorizedOperation',
+    'Grant lcic:DescribeRoomStatistics, lcic:GetRooms and lcic:DescribeRoom to the user or role that the credentials belong to.',
+  ],
   ['UnsupportedRegion', 'Check LCIC_REGION, or unset it.'],
   [
     'Ip',

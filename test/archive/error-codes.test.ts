@@ -157,7 +157,7 @@ describe('configuration: the run stops, no room is blamed, and the message says 
     const job = await jobOf(room.roomId)
     expect(job).toMatchObject({ state: 'pending', attempts: 0, last_error_code: code, leased_by: null })
     expect(job.last_error_message).toMatch(mend)
-    expect(job.due_at.getTime()).toBeLessThanOrEqual(clock.now())
+    expect(job.due_at?.getTime()).toBeLessThanOrEqual(clock.now())
     expect(await runsOf(room.roomId)).toMatchObject([{ outcome: 'configuration', error_code: code }])
   })
 })
@@ -226,16 +226,18 @@ test('a room that is gone counts as missing only after four answers over a day; 
   expect(rowCount).toBe(3)
 })
 
-test('waits grow with the attempts a room has cost', async () => {
+test('a room is asked for again at growing intervals since it first failed so', async () => {
   const room = archive.school.addRoom({ members: 3, notReadyAnswers: 1000 })
-  const waits: number[] = []
-  for (let attempt = 0; attempt < 6; attempt++) {
+  const firstFailedAt = clock.now()
+  const dueAfterS: number[] = []
+  for (let attempt = 0; attempt < 7; attempt++) {
     await archive.archive(room.roomId)
-    waits.push(((await jobOf(room.roomId)).due_at.getTime() - clock.now()) / 60_000)
+    clock.time = (await jobOf(room.roomId)).due_at?.getTime() ?? 0
+    dueAfterS.push((clock.time - firstFailedAt) / 1000)
   }
-  const expected = [1, 2, 5, 10, 20, 20]
-  waits.forEach((minutes, index) => {
-    expect(minutes).toBeGreaterThanOrEqual((expected[index] ?? 0) * 0.8)
-    expect(minutes).toBeLessThanOrEqual(expected[index] ?? 0)
+  const expected = [5, 20, 60, 180, 480, 1080, 1200 + 45]
+  expected.forEach((seconds, index) => {
+    expect(dueAfterS[index]).toBeGreaterThanOrEqual(seconds)
+    expect(dueAfterS[index]).toBeLessThanOrEqual(seconds + 30)
   })
 })

@@ -3,6 +3,7 @@ import { archiveRoom } from '../../lib/archive/archive-room'
 import { createBudget } from '../../lib/archive/budget'
 import { systemClock } from '../../lib/clock'
 import { connect } from '../../lib/db/connect'
+import { databaseTime } from '../../lib/db/instant'
 import { createLcic } from '../../lib/lcic/client'
 import { runMeasured } from './measured'
 import type { ArchiveTask } from './steps'
@@ -18,7 +19,8 @@ runMeasured(async ({ databaseUrl, endpoint, credentials, roomId }: ArchiveTask, 
   const observe = () => {
     pullMs = performance.now() - begin
   }
-  const context = { db, lcic, budget, clock: systemClock, log, observe }
+  const policy = { giveUpAfterMs: 86_400_000 }
+  const context = { db, lcic, budget, clock: systemClock, now: () => databaseTime, policy, log, observe }
   const { result, ...cost } = await measure(() => archiveRoom(context, BigInt(roomId), { waitMs: 0 }))
   lcic.close()
   await db.destroy()

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { archiveRoom, type RoomReport } from '../../lib/archive/archive-room'
 import { createBudget } from '../../lib/archive/budget'
-import type { ArchiveContext, Patience } from '../../lib/archive/context'
+import type { ArchiveContext, Patience, Policy } from '../../lib/archive/context'
 import { type Clock, systemClock } from '../../lib/clock'
 import { createLcic } from '../../lib/lcic/client'
 import { School, type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator'
@@ -24,6 +24,8 @@ interface TestArchiveOptions extends Partial<Omit<SimulatorOptions, 'clock' | 'r
   readonly requestsPerSecond?: number
   /** The simulator's limit, requests a second; none by default. */
   readonly limit?: number
+  /** By default a room is given up after a week, and archived ones are not read again by themselves. */
+  readonly policy?: Policy
 }
 
 export async function openTestArchive({
@@ -31,6 +33,7 @@ export async function openTestArchive({
   clock = hastyClock,
   requestsPerSecond = 100_000,
   limit = 0,
+  policy = { giveUpAfterMs: 7 * 86_400_000 },
   ...options
 }: TestArchiveOptions = {}): Promise<TestArchive> {
   const database = await createTestDatabase(version)
@@ -39,7 +42,15 @@ export async function openTestArchive({
   const lcic = createLcic({ endpoint: new URL(simulator.endpoint), credentials: () => simulator.credentials })
   const { db } = database
   const budget = createBudget({ db, lcic, clock, requestsPerSecond })
-  const context: ArchiveContext = { db, lcic, budget, clock, log: pino({ level: 'silent' }) }
+  const context: ArchiveContext = {
+    db,
+    lcic,
+    budget,
+    clock,
+    now: () => new Date(clock.now()),
+    policy,
+    log: pino({ level: 'silent' }),
+  }
   return {
     ...database,
     simulator,

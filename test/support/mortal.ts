@@ -7,6 +7,7 @@ import { replayRoom } from '../../lib/archive/replay-room'
 import { systemClock } from '../../lib/clock'
 import { readConfig } from '../../lib/config'
 import { connect } from '../../lib/db/connect'
+import { databaseTime } from '../../lib/db/instant'
 import { createLcic } from '../../lib/lcic/client'
 
 /** What a mortal process is to do, and where it is to die. It is told in the environment variable `MORTAL`. */
@@ -97,7 +98,15 @@ async function main(): Promise<void> {
   const lcic = createLcic(lcicConfig)
   const clock = systemClock
   const budget = createBudget({ db, lcic, clock, requestsPerSecond })
-  const context = { db, lcic, budget, clock, log: pino({ level: 'silent' }) }
+  const context = {
+    db,
+    lcic,
+    budget,
+    clock,
+    now: () => databaseTime,
+    policy: { giveUpAfterMs: 86_400_000 },
+    log: pino({ level: 'silent' }),
+  }
   if (work === 'replay') await replayRoom(db, BigInt(roomId))
   else await archiveRoom(context, BigInt(roomId), { waitMs: 5_000, requestTimeoutMs: 10_000 })
   lcic.close()

@@ -1,0 +1,67 @@
+import pRetry from 'p-retry'
+import type { LcicAction, RequestOptions } from '../lcic/client'
+import { SourceError } from '../lcic/errors'
+import type { ArchiveContext, Patience } from './context'
+import { retryDelayMs } from './schedule'
+
+/** A request to LCIC that may have to be sent more than once. */
+export interface SourceRequest<Answer> {
+  readonly action: LcicAction
+  /** What it asks for, in the log. */
+  readonly subject: Readonly<Record<string, bigint | number>>
+  send(options: RequestOptions): Promise<Answer>
+  /** Is told the RequestId of each answer, refusals included. */
+  readonly requestIds?: string[]
+  /** Renews what must not lapse; called before each retry, and every now and then while a slot is awaited. */
+  keepAlive?(): Promise<void>
+}
+
+/**
+ * Asks LCIC until it answers or it is time to give up. Each request takes a slot of the shared budget; a refusal for
+ * asking too often pushes the whole budget back.
+ *
+ * @throws {SourceError} the last failure
+ */
+export async function request<Answer extends { readonly requestId: string }>(
+  { budget, clock, log, observe }: ArchiveContext,
+  { action, subject, send, requestIds = [], keepAlive }: SourceRequest<Answer>,
+  { waitMs, deadline = Number.POSITIVE_INFINITY, requestTimeoutMs, signal }: Patience,
+): Promise<Answer> {
+  const failures = new Map<string, { count: number; since: number }>()
+
+  async function sendOnce(): Promise<Answer> {
+    await budget.take(action, { mostMs: deadline - clock.now(), signal, keepAlive })
+    const answer = await send({
+      ...(signal && { signal }),
+      ...(requestTimeoutMs !== undefined && { timeoutMs: requestTimeoutMs }),
+    })
+    requestIds.push(answer.requestId)
+    return answer
+  }
+
+  /** Sleeps before the next try, or throws what makes it pointless. */
+  async function prepareRetry(error: Error): Promise<void> {
+    if (!(error instanceof SourceError) || error.code === 'E_BUDGET') throw error
+    const { kind, code, requestId } = error
+    if (requestId !== undefined) requestIds.push(requestId)
+    if (kind === 'unknown') log.warn({ ...subject, action, code, requestId }, 'unknown code')
+    if (kind === 'throttled') await budget.pushBack(action, error.retryAfterMs ?? 0)
+    const now = clock.now()
+    const { count, since } = failures.get(kind) ?? { count: 0, since: now }
+    failures.set(kind, { count: count + 1, since })
+    const delayMs = retryDelayMs(kind, { failures: count + 1, waitedMs: now - since, waitMs })
+    if (delayMs === undefined || now + delayMs >= deadline) throw error
+    log.debug({ ...subject, action, code, requestId, delayMs }, 'retry')
+    observe?.({ type: 'refused', code, retryInMs: delayMs })
+    await keepAlive?.()
+    await clock.sleep(delayMs, signal)
+  }
+
+  // p-retry sleeps on the machine's clock; its delays are 0, and prepareRetry sleeps on ours.
+  return pRetry(sendOnce, {
+    retries: Number.POSITIVE_INFINITY,
+    minTimeout: 0,
+    onFailedAttempt: ({ error }) => prepareRetry(error),
+    ...(signal && { signal }),
+  })
+}

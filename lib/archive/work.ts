@@ -1,0 +1,190 @@
+import { linkedController } from '../abort'
+import { databaseUnreachable, isConnectionProblem, isDatabaseTrouble } from '../db/connect'
+import { type Lease, nextDueInMs } from '../db/leases'
+import { mayConcernOneRoom } from '../lcic/errors'
+import { archiveLeasedRoom, type RoomReport } from './archive-room'
+import { claimDue } from './claim'
+import type { ArchiveContext, Patience } from './context'
+
+export interface WorkOptions {
+  /**
+   * When to end: once nothing is due; once nothing will be due within a minute; or only when told to.
+   * Whoever ends has no room in hand.
+   */
+  readonly until: 'nothing_due' | 'idle' | 'stopped'
+  /** Rooms in hand at once: with small rooms, what is asked of them together uses the whole budget. */
+  readonly roomsAtOnce?: number
+  /** When to be done, in milliseconds since the epoch: rooms that cannot be by then are given back. */
+  readonly deadline?: number
+  readonly requestTimeoutMs?: number
+  readonly signal?: AbortSignal
+  readonly onReport?: (report: RoomReport) => void
+}
+
+/** What a worker has done. */
+export interface WorkDone {
+  /** Rooms that are archived now, unchanged ones included. */
+  readonly archived: number
+  /** Attempts that came to nothing for now, a room's every attempt counted. */
+  readonly putOff: number
+  readonly requests: number
+  readonly records: number
+}
+
+/** How often to look for rooms that have become due. */
+const POLL_MS = 1000
+
+/** Nothing due for so long is idle. */
+const IDLE_MS = 60_000
+
+/** So many different rooms refused one after the other, and it is no room's fault. */
+const REFUSALS_TO_STOP = 3
+
+/** Errors of the database one after the other, connections lost not counted, after which trying on is pointless. */
+const DATABASE_ERRORS_TO_STOP = 10
+
+/** How long a worker that is to end by itself goes on without a database. */
+const UNREACHABLE_MS = 60_000
+
+/**
+ * Works off every job that is due: the right number of rooms at once, each for itself, so that one that is large, slow or
+ * cannot be archived delays no other. Any number of workers may do so at the same time. A lost database is waited for,
+ * and rooms that were in hand then are taken up again.
+ *
+ * Once `signal` is aborted, the rooms in hand are given back and it returns.
+ *
+ * @throws {ConfigurationError} when LCIC refuses credentials, or requests for several rooms in a row
+ * @throws {DatabaseError} when the database stays out of reach
+ */
+export async function work(
+  context: ArchiveContext,
+  { until, roomsAtOnce = 8, onReport, signal, deadline, requestTimeoutMs }: WorkOptions,
+): Promise<WorkDone> {
+  const { clock, log } = context
+  const stop = linkedController(signal)
+  const patience: Patience = {
+    waitMs: 0,
+    signal: stop.signal,
+    ...(deadline !== undefined && { deadline }),
+    ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
+  }
+  const inHand = new Set<Promise<void>>()
+  /** Rooms that could not be given back, because the database was out of reach; by holder. */
+  const unreturned = new Set<string>()
+  const refused = new Set<bigint>()
+  const done = { archived: 0, putOff: 0, requests: 0, records: 0 }
+  let troubles = 0
+  let troubleSince: number | undefined
+  let fatal: { readonly error: unknown } | undefined
+
+  function isRoomsFault(roomId: bigint, code: string): boolean {
+    if (!mayConcernOneRoom(code)) return false
+    refused.add(roomId)
+    return refused.size < REFUSALS_TO_STOP
+  }
+
+  function settled(report: RoomReport): void {
+    troubles = 0
+    troubleSince = undefined
+    if (report.outcome !== 'refused') refused.clear()
+    const isArchived = report.outcome === 'archived' || report.outcome === 'unchanged'
+    if (isArchived) done.archived++
+    else if (report.outcome !== 'busy') done.putOff++
+    done.requests += report.requests
+    if (isArchived) done.records += report.records
+    onReport?.(report)
+  }
+
+  function end(error: unknown): void {
+    fatal ??= { error }
+    stop.abort(error)
+  }
+
+  /** Waits a little longer each time, or ends the work where waiting is pointless. */
+  async function endureTrouble(error: unknown): Promise<void> {
+    troubles++
+    troubleSince ??= clock.now()
+    log.warn({ err: error, troubles }, 'trouble with the database')
+    if (isConnectionProblem(error)) {
+      if (until !== 'stopped' && clock.now() - troubleSince >= UNREACHABLE_MS) return end(databaseUnreachable(error))
+    } else if (troubles >= DATABASE_ERRORS_TO_STOP) return end(error)
+    await pause(Math.min(5000, 100 * 2 ** Math.min(troubles, 6)) * (1 + Math.random() / 2))
+  }
+
+  async function pause(durationMs: number, until?: AbortSignal): Promise<void> {
+    const either = linkedController(stop.signal)
+    const cut = () => either.abort()
+    until?.addEventListener('abort', cut, { once: true })
+    await clock.sleep(durationMs, either.signal).catch(() => undefined)
+    either.unlink()
+  }
+
+  function take(lease: Lease): void {
+    unreturned.delete(lease.holder)
+    const task = archiveLeasedRoom(context, lease, patience, { isRoomsFault })
+      .then(settled, async (error: unknown) => {
+        if (isDatabaseTrouble(error)) {
+          unreturned.add(lease.holder)
+          if (!stop.signal.aborted) await endureTrouble(error)
+        } else if (!stop.signal.aborted) end(error)
+      })
+      .finally(() => inHand.delete(task))
+    inHand.add(task)
+  }
+
+  /** Takes what is due into hand. @returns whether there may be more */
+  async function takeDue(): Promise<boolean> {
+    const limit = roomsAtOnce - inHand.size
+    if (limit === 0 || (deadline !== undefined && clock.now() >= deadline)) return false
+    try {
+      const own = [...unreturned]
+      const leases = await claimDue(context, { limit, own })
+      for (const holder of own) if (leases.length < limit) unreturned.delete(holder)
+      for (const lease of leases) take(lease)
+      return leases.length === limit
+    } catch (error) {
+      if (!isDatabaseTrouble(error)) throw error
+      await endureTrouble(error)
+      return true
+    }
+  }
+
+  /** @returns how long there is nothing to do; `undefined` if that is the end */
+  async function idleMs(): Promise<number | undefined> {
+    if (until === 'nothing_due' || (deadline !== undefined && clock.now() >= deadline)) return undefined
+    try {
+      const dueMs = await nextDueInMs(context.db, { now: context.now() })
+      if (until === 'idle' && (dueMs ?? Number.POSITIVE_INFINITY) > IDLE_MS) return undefined
+      // One that is due by now is in another worker's hand.
+      return dueMs !== undefined && dueMs > 0 ? Math.min(dueMs, POLL_MS) : POLL_MS
+    } catch (error) {
+      if (!isDatabaseTrouble(error)) throw error
+      await endureTrouble(error)
+      return 0
+    }
+  }
+
+  try {
+    while (!stop.signal.aborted) {
+      const isMoreDue = await takeDue()
+      if (inHand.size === 0) {
+        if (isMoreDue) continue
+        const waitMs = await idleMs()
+        if (waitMs === undefined) break
+        await pause(waitMs)
+      } else if (until === 'nothing_due' || inHand.size === roomsAtOnce) {
+        await Promise.race(inHand)
+      } else {
+        const polled = new AbortController()
+        await Promise.race([...inHand, pause(POLL_MS, polled.signal)])
+        polled.abort()
+      }
+    }
+  } catch (error) {
+    end(error)
+  }
+  await Promise.allSettled(inHand)
+  stop.unlink()
+  if (fatal) throw fatal.error
+  return done
+}
