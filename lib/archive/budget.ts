@@ -46,6 +46,11 @@ const LATE_MS = 25
 /** LCIC counts over one second; after a second of silence nothing counts any more. */
 const PAUSE_MS = 1000
 
+/** Milliseconds between two slots. */
+export function slotSpacingMs(requestsPerSecond: number): number {
+  return (1000 / requestsPerSecond) * HEADROOM
+}
+
 export function createBudget({
   db,
   lcic,
@@ -57,7 +62,7 @@ export function createBudget({
   clock: Clock
   requestsPerSecond: number
 }): Budget {
-  const spacingMs = (1000 / requestsPerSecond) * HEADROOM
+  const spacingMs = slotSpacingMs(requestsPerSecond)
   /** What the last reservations took; the shortest is what the way to the database and back costs now. */
   const roundTripsMs: number[] = []
   /** LCIC refused: slots before this, handed out before it did, are not used. */

@@ -40,6 +40,8 @@ export type ArchiveEvent =
       readonly records: number
       readonly total: number
     }
+  /** A sweep has come by so many rooms of an app. */
+  | { readonly type: 'listed'; readonly rooms: number }
   /** LCIC did not give what it was asked for; it is asked again. */
   | { readonly type: 'refused'; readonly code: string; readonly retryInMs: number }
 

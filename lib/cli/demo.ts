@@ -1,15 +1,21 @@
 import { Command } from 'commander'
 import { type Kysely, sql } from 'kysely'
-import { archiveRooms } from '../archive/archive-rooms'
+import type { RoomReport } from '../archive/archive-room'
+import { describeRooms } from '../archive/describe-rooms'
+import { sweep } from '../archive/sweep'
+import { work } from '../archive/work'
 import { readConfig } from '../config'
+import { databaseTime } from '../db/instant'
+import { readStatus } from '../db/read-status'
 import type { Database } from '../db/tables'
 import { type Simulator, schoolDay, simulatorOptions, startSimulator } from '../simulator'
-import { summaryText } from './archive'
 import { createDemoDatabase } from './demo-database'
 import { counted, print, printable, table } from './output'
 import { showProgress } from './progress'
+import { workText } from './run'
 import { archiveContext, openEmbedded } from './session'
 import { interruption } from './signals'
+import { printStatus, problemsOf } from './status'
 
 /** Where the simulated answers take as long as real ones from nearby. */
 const LATENCY = { min: 20, max: 80 }
@@ -35,25 +41,35 @@ async function archiveSchoolDay(simulator: Simulator): Promise<void> {
   try {
     await using demo = await createDemoDatabase(embedded)
     const { db } = demo
-    const rooms = [...simulator.school.rooms.keys()]
-    print(`Archiving ${counted(rooms.length, 'room')} at the 20 requests a second that LCIC allows …\n`)
-
-    const config = readConfig({ LCIC_ENDPOINT: simulator.endpoint, LOG_LEVEL: 'error' })
+    const config = readConfig({ LCIC_ENDPOINT: simulator.endpoint, LOG_LEVEL: 'silent' })
     const lcic = { ...config.lcic, credentials: () => simulator.credentials }
-    const startedAt = performance.now()
-    const progress = showProgress(rooms.length)
-    using context = archiveContext({ ...config, lcic }, db, progress.observe)
-    const reports = await archiveRooms(
-      context,
-      rooms,
-      { waitMs: 20_000, signal: interruption },
-      progress.report,
-    ).finally(progress.stop)
+    const signal = interruption
+    const sdkAppIds = [BigInt(simulator.school.sdkAppId)]
+    using sweeping = archiveContext({ ...config, lcic }, db)
+    const [swept] = await sweep(sweeping, { sdkAppIds, lookbackMs: config.sweepLookbackMs, signal })
+    print(`The sweep found ${counted(swept?.rooms ?? 0, 'room')}, ${swept?.ended} of them ended.`)
+    print('Archiving them at the 20 requests a second that LCIC allows …\n')
 
-    print(summaryText(reports, performance.now() - startedAt))
-    for (const { message } of reports) if (message) print(`  ${message}`)
+    const startedAt = performance.now()
+    const progress = showProgress(swept?.newJobs ?? 0)
+    const putOff = new Map<bigint, string>()
+    using context = archiveContext({ ...config, lcic }, db, progress.observe)
+    const onReport = (report: RoomReport) => {
+      progress.report(report)
+      if (report.message) putOff.set(report.roomId, report.message)
+      else putOff.delete(report.roomId)
+    }
+    const done = await work(context, { until: 'idle', signal, onReport }).finally(progress.stop)
+    signal.throwIfAborted()
+    await describeRooms(context, { most: done.archived, patience: { waitMs: 0, signal } })
+
+    print(workText(done, performance.now() - startedAt))
+    for (const message of putOff.values()) print(`  ${message}`)
     await showClasses(db)
     await showAttendance(db)
+    print('\nIs it complete? What `lcic-archive status` says:\n')
+    const status = await readStatus(db, { now: databaseTime })
+    printStatus(status, problemsOf(status))
     print(`
 Ask it yourself:
   npx lcic-archive sql --demo "${question}"
@@ -63,10 +79,9 @@ The data are in ${embedded.dataDirectory}, in the database "demo"; each demo mak
 Every answer is kept as it came (archive.raw_pages), every attempt is recorded (archive.runs).
 
 With your own classes:
-  export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…
-  npx lcic-archive archive ROOM_ID                     # into the embedded database, or
-  export DATABASE_URL=postgres://user:password@host/lcic
-  npx lcic-archive migrate && npx lcic-archive archive ROOM_ID`)
+  export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=… LCIC_SDK_APP_IDS=…
+  npx lcic-archive sweep && npx lcic-archive run       # into the embedded database, or first
+  export DATABASE_URL=postgres://user:password@host/lcic && npx lcic-archive migrate`)
   } finally {
     await embedded.close()
   }

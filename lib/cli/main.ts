@@ -7,14 +7,19 @@ import { DatabaseError, UsageError } from '../errors'
 import { SourceError } from '../lcic/errors'
 import { ScenarioError } from '../simulator'
 import { archiveCommand } from './archive'
+import { backfillCommand } from './backfill'
 import { demoCommand } from './demo'
 import { ExitCode, setExitCode } from './exit-code'
 import { migrateCommand } from './migrate'
 import { endQuietlyWithReaders, remark } from './output'
 import { replayCommand } from './replay'
+import { retryCommand } from './retry'
+import { runCommand } from './run'
 import { InterruptedError, interruption, listenForSignals } from './signals'
 import { simulateCommand } from './simulate'
 import { sqlCommand } from './sql'
+import { statusCommand } from './status'
+import { sweepCommand } from './sweep'
 
 async function main(): Promise<void> {
   endQuietlyWithReaders()
@@ -27,7 +32,19 @@ async function main(): Promise<void> {
 }
 
 function createProgram(): Command {
-  const commands = [archiveCommand, replayCommand, sqlCommand, migrateCommand, simulateCommand, demoCommand]
+  const commands = [
+    archiveCommand,
+    runCommand,
+    sweepCommand,
+    backfillCommand,
+    statusCommand,
+    retryCommand,
+    replayCommand,
+    sqlCommand,
+    migrateCommand,
+    simulateCommand,
+    demoCommand,
+  ]
   const program = new Command('lcic-archive')
     .description('Archives the statistics of Tencent Cloud LCIC classes into PostgreSQL, completely and provably.')
     .version(version)
@@ -41,7 +58,10 @@ Environment (all optional for the demo):
   TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY   credentials; TENCENTCLOUD_SESSION_TOKEN for temporary ones
   DATABASE_URL                                      PostgreSQL 12 to 18; without it an embedded one in .data/
   LCIC_ENDPOINT, LCIC_REGION                        default https://lcic.tencentcloudapi.com, no region
+  LCIC_SDK_APP_IDS                                  the apps to sweep, with commas between
   LCIC_REQUESTS_PER_SECOND                          default 20, what the API allows
+  ARCHIVE_SWEEP_LOOKBACK, ARCHIVE_GIVE_UP_AFTER     how far back sweeps look (76h); when a room counts as failed (7d)
+  ARCHIVE_REREAD_AFTER                              when an archived room is read once more (24h), or off
   LOG_LEVEL                                         default info; on a terminal error`,
     )
   for (const command of commands) {

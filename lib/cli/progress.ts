@@ -3,7 +3,7 @@ import type { RoomReport } from '../archive/archive-room'
 import type { ArchiveEvent } from '../archive/context'
 import { counted, remark } from './output'
 
-/** Shows how far the archiving of several rooms is. */
+/** Shows how far the archiving of rooms is. */
 export interface Progress {
   observe(event: ArchiveEvent): void
   report(report: RoomReport): void
@@ -13,8 +13,12 @@ export interface Progress {
 /** How often a line is written where there is no terminal to draw on. */
 const LINE_EVERY_MS = 2000
 
-/** A bar on a terminal; elsewhere a line every two seconds, so that short runs print none. */
-export function showProgress(rooms: number): Progress {
+/**
+ * A bar on a terminal; elsewhere a line every two seconds, so that short runs print none.
+ *
+ * @param rooms how many there are; absent where that is not known
+ */
+export function showProgress(rooms?: number): Progress {
   const startedAt = performance.now()
   let done = 0
   let pages = 0
@@ -23,7 +27,7 @@ export function showProgress(rooms: number): Progress {
 
   const text = () => {
     const elapsed = (performance.now() - startedAt) / 1000
-    const left = done > 0 && done < rooms ? `, about ${Math.ceil((elapsed / done) * (rooms - done))} s left` : ''
+    const left = rooms && done > 0 && done < rooms ? `, ${timeLeft((elapsed / done) * (rooms - done))} left` : ''
     const refusals = refused > 0 ? `, ${counted(refused, 'retry').replace('retrys', 'retries')}` : ''
     const rate = elapsed > 0.5 ? `, ${(pages / elapsed).toFixed(1)} pages/s` : ''
     return `${counted(pages, 'page')}, ${counted(records, 'record')}${rate}${refusals}${left}`
@@ -35,7 +39,7 @@ export function showProgress(rooms: number): Progress {
   return {
     observe(event) {
       if (event.type === 'refused') refused++
-      else {
+      else if (event.type === 'page') {
         pages++
         records += event.pageRecords
       }
@@ -51,14 +55,30 @@ export function showProgress(rooms: number): Progress {
   }
 }
 
+/** Shows how far a sweep is: a line every two seconds, so that short ones print none. */
+export function showListing(): { observe(event: ArchiveEvent): void; stop(): void } {
+  let listed: string | undefined
+  const timer = setInterval(() => listed && remark(listed), LINE_EVERY_MS)
+  return {
+    observe(event) {
+      if (event.type === 'listed') listed = `${counted(event.rooms, 'room')} listed …`
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
 interface Display {
   show(done: number, text: string): void
   stop(): void
 }
 
-function bar(rooms: number): Display {
+function timeLeft(seconds: number): string {
+  return seconds < 120 ? `about ${Math.ceil(seconds)} s` : `about ${Math.ceil(seconds / 60)} min`
+}
+
+function bar(rooms: number | undefined): Display {
   const single = new SingleBar({
-    format: '{bar} {value}/{total} rooms, {text}',
+    format: rooms === undefined ? '{value} rooms, {text}' : '{bar} {value}/{total} rooms, {text}',
     barsize: 24,
     barCompleteChar: '█',
     barIncompleteChar: '░',
@@ -66,10 +86,11 @@ function bar(rooms: number): Display {
     stream: process.stderr,
     gracefulExit: false,
   })
-  single.start(rooms, 0, { text: '' })
+  single.start(rooms ?? 0, 0, { text: '' })
   return { show: (done, text) => single.update(done, { text }), stop: () => single.stop() }
 }
 
-function lines(rooms: number): Display {
-  return { show: (done, text) => remark(`${done} of ${counted(rooms, 'room')}: ${text}`), stop: () => undefined }
+function lines(rooms: number | undefined): Display {
+  const of = (done: number) => (rooms === undefined ? counted(done, 'room') : `${done} of ${counted(rooms, 'room')}`)
+  return { show: (done, text) => remark(`${of(done)}: ${text}`), stop: () => undefined }
 }

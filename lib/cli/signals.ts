@@ -35,3 +35,10 @@ export function untilInterrupted(): Promise<void> {
     else interruption.addEventListener('abort', done, { once: true })
   })
 }
+
+/** Ends the process so long after the first signal, whatever still holds it up: the database forgives that. */
+export function endAfter(durationMs: number): void {
+  interruption.addEventListener('abort', () => {
+    setTimeout(() => process.exit(130), durationMs).unref()
+  })
+}

@@ -18,13 +18,6 @@ export interface KnownRoom {
   readonly realEndTime?: number | null
 }
 
-/** A room of a listing that something has to be done about. */
-export interface RoomNews {
-  readonly roomId: bigint
-  /** It has ended or expired, and was not known to have. */
-  readonly over: boolean
-}
-
 /**
  * Remembers what LCIC tells of rooms, and brings the rows of archived ones up to it. Rows that say so already are not
  * written.
@@ -35,13 +28,13 @@ export interface RoomNews {
 export async function recordRooms(
   db: Kysely<Database>,
   { rooms, listed, now }: { rooms: readonly KnownRoom[]; listed: boolean; now: Instant },
-): Promise<RoomNews[]> {
+): Promise<bigint[]> {
   const told = [...new Map(rooms.map((room) => [room.roomId, room])).values()].map(({ roomId, sdkAppId, ...room }) => ({
     ...room,
     roomId: String(roomId),
     sdkAppId: sdkAppId ? String(sdkAppId) : null,
   }))
-  const { rows } = await sql<RoomNews>`
+  const { rows } = await sql<{ room_id: bigint }>`
     with told as materialized (
       select "roomId" as room_id, "sdkAppId" as sdk_app_id, status, name, "teacherId" as teacher_id,
         "roomType" as room_type, to_timestamp("scheduledStartTime") as scheduled_start_at,
@@ -51,7 +44,7 @@ export async function recordRooms(
         "roomId" bigint, "sdkAppId" bigint, status int, name text, "teacherId" text, "roomType" int,
         "scheduledStartTime" float8, "scheduledEndTime" float8, "realStartTime" float8, "realEndTime" float8)
     ), merged as materialized (
-      select room_id, k.room_id is null as is_new, k.status as status_before,
+      select room_id, k.status as status_before,
         coalesce(t.sdk_app_id, k.sdk_app_id) as sdk_app_id, coalesce(t.status, k.status) as status,
         coalesce(t.name, k.name) as name, coalesce(t.teacher_id, k.teacher_id) as teacher_id,
         coalesce(t.room_type, k.room_type) as room_type,
@@ -90,11 +83,10 @@ export async function recordRooms(
           r.scheduled_end_at)
         is distinct from (m.sdk_app_id, m.name, m.teacher_id, m.room_type, m.scheduled_start_at, m.scheduled_end_at)
     )
-    select m.room_id as "roomId", m.status in (2, 3) and m.status_before is distinct from m.status as over
-    from merged m
+    select m.room_id from merged m
     where m.status in (2, 3) and m.status_before is distinct from m.status
       or not exists (select from archive.jobs j where j.room_id = m.room_id)`.execute(db)
-  return rows
+  return rows.map((row) => row.room_id)
 }
 
 /** Archived rooms of which it is not known yet who taught them; the newest first. */

@@ -10,7 +10,7 @@ export const schoolDay: Scenario = {
   ordinaryRooms: 42,
   rooms: [
     { name: 'Assembly', members: 2500, roomType: 1, endedMinutesAgo: 180, minutes: 60 },
-    { name: 'Statistics not ready at first', members: 28, endedMinutesAgo: 35, notReadyAnswers: 2 },
+    { name: 'Statistics not ready at first', members: 28, endedMinutesAgo: 35, notReadyAnswers: 1 },
     { name: 'Overruns, still in class', members: 31, endedMinutesAgo: 30, overrunMinutes: 95 },
     { name: 'Answered for as missing', members: 12, endedMinutesAgo: 240, fate: 'missing' },
     { name: 'Expired unused', endedMinutesAgo: 300, fate: 'expired' },

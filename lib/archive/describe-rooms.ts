@@ -1,0 +1,60 @@
+import { later } from '../db/instant'
+import { recordRooms, roomsWithoutTeacher } from '../db/known-rooms'
+import { SourceError } from '../lcic/errors'
+import type { ArchiveContext, Patience } from './context'
+import { request } from './request'
+
+/** Rooms of which LCIC did not say so soon who taught them are not asked about for ever. */
+const ASK_FOR_MS = 7 * 86_400_000
+
+/** Requests under way at once. */
+const AT_ONCE = 4
+
+/**
+ * Asks LCIC who taught the archived rooms of which that is not known yet, and for what else statistics do not carry. It
+ * is a request a room, of another budget than that of the statistics; what is not asked in time is asked by the next call.
+ *
+ * @param most rooms to ask about
+ * @returns how many have been described
+ */
+export async function describeRooms(
+  context: ArchiveContext,
+  { most, patience }: { most: number; patience: Patience },
+): Promise<number> {
+  const { db, lcic, log, now } = context
+  const rooms = await roomsWithoutTeacher(db, { since: later(now(), -ASK_FOR_MS), limit: most })
+  const queue = rooms.values()
+  let described = 0
+  let stopped = false
+
+  async function describe(roomId: bigint): Promise<void> {
+    const { requestId: _, ...facts } = await request(
+      context,
+      { action: 'DescribeRoom', subject: { roomId }, send: (options) => lcic.describeRoom(roomId, options) },
+      patience,
+    )
+    await recordRooms(db, { rooms: [{ roomId, ...facts }], listed: false, now: now() })
+    described++
+  }
+
+  async function passOver(roomId: bigint, error: unknown): Promise<void> {
+    if (!(error instanceof SourceError)) throw error
+    const { kind, code, requestId } = error
+    // There is no such room any more: nobody can tell.
+    if (kind === 'gone')
+      return void (await recordRooms(db, { rooms: [{ roomId, teacherId: '' }], listed: false, now: now() }))
+    // Nice to have, and no reason to end anything; whatever it is, the other rooms would meet it, too.
+    stopped = true
+    log.warn({ roomId, code, requestId }, 'rooms cannot be described now')
+  }
+
+  async function work(): Promise<void> {
+    for (const roomId of queue) {
+      if (stopped) return
+      await describe(roomId).catch((error: unknown) => passOver(roomId, error))
+    }
+  }
+
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, rooms.length) }, work))
+  return described
+}

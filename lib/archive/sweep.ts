@@ -1,0 +1,127 @@
+import { hintRooms, type RoomHint } from '../db/hint-rooms'
+import { recordRooms } from '../db/known-rooms'
+import { beginSweep, endSweep } from '../db/sweep-marks'
+import { ArchiveError, describeError } from '../errors'
+import { mendOf, SourceError } from '../lcic/errors'
+import { type ListedRoom, roomStatus } from '../lcic/rooms'
+import { ConfigurationError } from './archive-room'
+import type { ArchiveContext, Patience } from './context'
+import { listRooms, type Span } from './list-rooms'
+
+/** What a sweep of one app found. */
+export interface SweepReport extends Span {
+  readonly sdkAppId: bigint
+  /** Rooms listed. */
+  readonly rooms: number
+  /** Those of them that have ended, unused ones that expired included. */
+  readonly ended: number
+  /** Those that had no job, and have one now. */
+  readonly newJobs: number
+  readonly requests: number
+  /** Why it did not see everything. What it saw is kept, and the next sweep looks there again. */
+  readonly message?: string
+}
+
+export interface SweepOptions {
+  readonly sdkAppIds: readonly bigint[]
+  /** How far back to look from where the last full sweep ended. */
+  readonly lookbackMs: number
+  /** Another span to look through; how far sweeps have come stays as it is then. */
+  readonly span?: Span
+  readonly signal?: AbortSignal
+  readonly deadline?: number
+}
+
+/**
+ * Finds the rooms that have ended, and makes their jobs due. Rooms that are planned or in class get a job for when they
+ * are planned to end: so they are watched, however late they do. What LCIC says of rooms goes to `known_rooms`.
+ *
+ * Without a span each app is looked through from `lookbackMs` before the end of its last full sweep, however long ago
+ * that is: sweeps that failed are made up for. That mark moves only when everything has been seen.
+ *
+ * @returns a report for each app; one that could not be swept whole delays no other
+ * @throws {ConfigurationError} when LCIC refuses credentials or parameters
+ * @throws the signal's reason once aborted
+ */
+export async function sweep(context: ArchiveContext, options: SweepOptions): Promise<SweepReport[]> {
+  const reports: SweepReport[] = []
+  for (const sdkAppId of options.sdkAppIds) reports.push(await sweepApp(context, sdkAppId, options))
+  return reports
+}
+
+async function sweepApp(
+  context: ArchiveContext,
+  sdkAppId: bigint,
+  { lookbackMs, span: given, signal, deadline }: SweepOptions,
+): Promise<SweepReport> {
+  const { db, log, observe } = context
+  const { sweptUntil, startedAt } = await beginSweep(db, { sdkAppId, now: context.now() })
+  const since = Math.min(sweptUntil?.getTime() ?? Number.POSITIVE_INFINITY, startedAt.getTime())
+  const span = given ?? { from: new Date(since - lookbackMs), to: startedAt }
+  const patience: Patience = { waitMs: 0, ...(signal && { signal }), ...(deadline !== undefined && { deadline }) }
+  const seen = new Map<bigint, ListedRoom>()
+  const requestIds: string[] = []
+  let newJobs = 0
+  let failure: unknown
+  try {
+    for await (const rooms of listRooms(context, sdkAppId, span, patience, requestIds)) {
+      newJobs += await remember(context, rooms)
+      for (const room of rooms) seen.set(room.roomId, room)
+      observe?.({ type: 'listed', rooms: seen.size })
+    }
+  } catch (error) {
+    failure = error
+  }
+  const message = failure === undefined ? undefined : describeError(failure).message
+  const isWhole = message === undefined
+  const report = {
+    sdkAppId,
+    ...span,
+    rooms: seen.size,
+    ended: [...seen.values()].filter(isOver).length,
+    newJobs,
+    requests: requestIds.length,
+    ...(!isWhole && { message: `App ${sdkAppId} was not swept whole: ${message}` }),
+  }
+  await endSweep(db, {
+    sdkAppId,
+    now: context.now(),
+    rooms: seen.size,
+    ...(isWhole && !given && { sweptUntil: startedAt }),
+    ...(!isWhole && { errorMessage: message }),
+  })
+  log[isWhole ? 'info' : 'error']({ ...report, sdkAppId: String(sdkAppId) }, 'sweep')
+  if (failure instanceof SourceError && failure.kind === 'configuration') {
+    throw new ConfigurationError(failure.code, `App ${sdkAppId}: ${failure.message} ${mendOf(failure.code)}`)
+  }
+  signal?.throwIfAborted()
+  // Anything but the source's doing is not to be passed over.
+  if (!isWhole && !(failure instanceof ArchiveError)) throw failure
+  return report
+}
+
+/** Remembers a page of rooms and hints at those that have news, together. @returns how many jobs are new */
+async function remember({ db, now }: ArchiveContext, rooms: readonly ListedRoom[]): Promise<number> {
+  return db.transaction().execute(async (tx) => {
+    const news = await recordRooms(tx, { rooms, listed: true, now: now() })
+    if (news.length === 0) return 0
+    const listed = new Map(rooms.map((room) => [room.roomId, room]))
+    const hints = news.flatMap((roomId) => hintOf(listed.get(roomId)) ?? [])
+    return hintRooms(tx, { hints, hintedBy: 'sweep', now: now() })
+  })
+}
+
+function hintOf(room: ListedRoom | undefined): RoomHint | undefined {
+  if (!room) return undefined
+  const { roomId, sdkAppId, realEndTime, scheduledEndTime } = room
+  if (isOver(room)) return { roomId, sdkAppId, endedAt: dateOf(realEndTime) }
+  return { roomId, sdkAppId, notBefore: dateOf(scheduledEndTime) }
+}
+
+export function isOver({ status }: ListedRoom): boolean {
+  return status === roomStatus.ended || status === roomStatus.expired
+}
+
+function dateOf(seconds: number | null): Date | null {
+  return seconds === null ? null : new Date(seconds * 1000)
+}

@@ -1,0 +1,120 @@
+import { Command } from 'commander'
+import type { RoomReport } from '../archive/archive-room'
+import { type BackfillPlan, planBackfill } from '../archive/backfill'
+import type { Span } from '../archive/list-rooms'
+import { sweep } from '../archive/sweep'
+import { work } from '../archive/work'
+import type { Config } from '../config'
+import { countDue } from '../db/count-rooms'
+import { databaseTime } from '../db/instant'
+import { moment } from './arguments'
+import { ExitCode, setExitCode } from './exit-code'
+import { counted, print, printJson } from './output'
+import { showListing, showProgress } from './progress'
+import { jsonOf, unarchivedRooms, workText } from './run'
+import { archiveContext, type DatabaseSession, openDatabase, readConfigWithCredentials } from './session'
+import { interruption } from './signals'
+import { jsonSweep, printSweeps, requireApps, spanOf } from './sweep'
+
+interface BackfillArguments {
+  readonly from: Date
+  readonly to?: Date
+  readonly plan?: boolean
+  readonly json?: boolean
+}
+
+export function backfillCommand(): Command {
+  return new Command('backfill')
+    .description('archive the rooms of a past span: sweep it, then work off what is due')
+    .requiredOption('--from <time>', 'from then on: ISO 8601, or so long ago, such as 36h or 30d', moment)
+    .option('--to <time>', 'up to then (default: now)', moment)
+    .option('--plan', 'only say how many rooms, requests and minutes it takes')
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `
+Stop it whenever you like and start it again: what is archived stays, and is not asked for again. LCIC may delete its data
+after 180 days, so the oldest rooms come first. Workers (\`run\`) may help at the same time.
+
+Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 LCIC or the database is out of reach.
+
+Examples:
+  $ lcic-archive backfill --from 2026-03-01 --to 2026-04-01 --plan
+  $ lcic-archive backfill --from 30d
+`,
+    )
+    .action(async ({ from, to, plan, json }: BackfillArguments) => {
+      const config = readConfigWithCredentials()
+      const sdkAppIds = requireApps(config)
+      const span = spanOf(from, to) ?? { from, to: new Date() }
+      await using session = await openDatabase(config)
+      const run = { config, db: session.db, sdkAppIds, span, json: json ?? false }
+      await (plan ? tellPlan(run) : backfill(run))
+    })
+}
+
+interface Run {
+  readonly config: Config
+  readonly db: DatabaseSession['db']
+  readonly sdkAppIds: readonly bigint[]
+  readonly span: Span
+  readonly json: boolean
+}
+
+async function tellPlan({ config, db, sdkAppIds, span, json }: Run): Promise<void> {
+  const { requestsPerSecond } = config
+  const listing = showListing()
+  using context = archiveContext(config, db, listing.observe)
+  const patience = { waitMs: 0, signal: interruption }
+  const plan = await planBackfill(context, { sdkAppIds, span, requestsPerSecond, patience }).finally(listing.stop)
+  if (json) printJson(jsonPlan(plan))
+  else print(planText(plan, requestsPerSecond))
+}
+
+async function backfill({ config, db, sdkAppIds, span, json }: Run): Promise<void> {
+  const startedAt = performance.now()
+  const listing = showListing()
+  using sweeping = archiveContext(config, db, listing.observe)
+  const { sweepLookbackMs: lookbackMs } = config
+  const reports = await sweep(sweeping, { sdkAppIds, lookbackMs, span, signal: interruption }).finally(listing.stop)
+
+  const progress = showProgress(await countDue(db, { now: databaseTime }))
+  using context = archiveContext(config, db, progress.observe)
+  const unarchived = unarchivedRooms()
+  const onReport = (report: RoomReport) => {
+    progress.report(report)
+    unarchived.note(report)
+  }
+  const done = await work(context, { until: 'nothing_due', signal: interruption, onReport }).finally(progress.stop)
+  interruption.throwIfAborted()
+  const durationMs = performance.now() - startedAt
+  if (json) {
+    const apps = reports.map(jsonSweep)
+    printJson({ apps, ...jsonOf(done), not_archived: unarchived.size(), duration_ms: Math.round(durationMs) })
+  } else {
+    printSweeps(reports)
+    print(workText(done, durationMs))
+  }
+  const isWhole = unarchived.size() === 0 && reports.every(({ message }) => message === undefined)
+  setExitCode(isWhole ? ExitCode.done : ExitCode.incomplete)
+}
+
+function planText(plan: BackfillPlan, requestsPerSecond: number): string {
+  const { rooms, toArchive, settled, statisticsRequests, listRequests, durationMs } = plan
+  return `${counted(rooms, 'room')} ended: ${settled.toLocaleString('en-US')} settled already, ${toArchive.toLocaleString('en-US')} to archive.
+${counted(statisticsRequests + listRequests, 'request')} (${listRequests.toLocaleString('en-US')} to list the rooms), about ${minutes(durationMs)} at ${requestsPerSecond} requests a second.`
+}
+
+function minutes(durationMs: number): string {
+  return `${(durationMs / 60_000).toFixed(1)} minutes`
+}
+
+function jsonPlan({ rooms, settled, toArchive, listRequests, statisticsRequests, durationMs }: BackfillPlan) {
+  return {
+    rooms,
+    settled,
+    to_archive: toArchive,
+    requests: listRequests + statisticsRequests,
+    minutes: Math.round(durationMs / 600) / 100,
+  }
+}

@@ -1,0 +1,79 @@
+import { Command } from 'commander'
+import type { RoomReport } from '../archive/archive-room'
+import { type WorkDone, work } from '../archive/work'
+import { ExitCode, setExitCode } from './exit-code'
+import { counted, print, printJson, seconds } from './output'
+import { showProgress } from './progress'
+import { archiveContext, openDatabase, readConfigWithCredentials } from './session'
+import { endAfter, interruption } from './signals'
+
+/** A worker that is told to stop has this long to give back its rooms. */
+const STOP_WITHIN_MS = 4500
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description('work off every job that is due, as one of any number of workers, until told to stop')
+    .option('--until-idle', 'end when no job is due within a minute')
+    .option('--json', 'print one JSON document at the end')
+    .addHelpText(
+      'after',
+      `
+Start as many as you like, on as many machines: they share the jobs and the request budget. Ctrl-C or SIGTERM ends a
+worker within 5 s; its rooms are given back. One that is killed loses nothing: others take its rooms within a minute.
+Jobs come from \`sweep\`, from \`archive\` and from callbacks.
+
+Exit code: 0 done or told to stop; with --until-idle 1 if rooms were put off and not archived since; 2 LCIC refuses the
+credentials; 3 the database is out of reach.
+
+Examples:
+  $ lcic-archive sweep && lcic-archive run --until-idle
+  $ lcic-archive run
+`,
+    )
+    .action(async ({ untilIdle = false, json }: { untilIdle?: boolean; json?: boolean }) => {
+      const config = readConfigWithCredentials()
+      await using session = await openDatabase(config)
+      endAfter(STOP_WITHIN_MS)
+      // A worker that runs for months tells its log, one line a room.
+      const progress = untilIdle || process.stderr.isTTY ? showProgress() : undefined
+      using context = archiveContext(config, session.db, progress?.observe)
+      const startedAt = performance.now()
+      const unarchived = unarchivedRooms()
+      const done = await work(context, {
+        until: untilIdle ? 'idle' : 'stopped',
+        signal: interruption,
+        onReport(report) {
+          progress?.report(report)
+          // A worker without an end would remember them without end.
+          if (untilIdle) unarchived.note(report)
+        },
+      }).finally(() => progress?.stop())
+      const durationMs = performance.now() - startedAt
+      if (json) printJson({ ...jsonOf(done), not_archived: unarchived.size(), duration_ms: Math.round(durationMs) })
+      else print(workText(done, durationMs))
+      setExitCode(unarchived.size() > 0 && !interruption.aborted ? ExitCode.incomplete : ExitCode.done)
+    })
+}
+
+/** The rooms that were put off and not archived since. */
+export function unarchivedRooms(): { note(report: RoomReport): void; size(): number } {
+  const rooms = new Set<bigint>()
+  return {
+    note({ roomId, outcome, state }) {
+      if (state === 'archived' || state === 'expired') rooms.delete(roomId)
+      else if (outcome !== 'busy') rooms.add(roomId)
+    },
+    size: () => rooms.size,
+  }
+}
+
+/** `1,000 rooms archived, 3 attempts put off; 1,003 requests, 24,000 members in 52.4 s.` */
+export function workText({ archived, putOff, requests, records }: WorkDone, durationMs: number): string {
+  const later = putOff > 0 ? `, ${counted(putOff, 'attempt')} put off` : ''
+  const cost = `${counted(requests, 'request')}, ${counted(records, 'member')} in ${seconds(durationMs)}`
+  return `${counted(archived, 'room')} archived${later}; ${cost}.`
+}
+
+export function jsonOf({ archived, putOff, requests, records }: WorkDone) {
+  return { archived, put_off: putOff, requests, members: records }
+}

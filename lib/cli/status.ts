@@ -1,0 +1,199 @@
+import { Command } from 'commander'
+import { readConfig } from '../config'
+import { databaseTime } from '../db/instant'
+import {
+  type DayStatus,
+  readFailedRooms,
+  readStatus,
+  type Status,
+  type UnarchivedRoom,
+  type WaitingStatus,
+} from '../db/read-status'
+import { ExitCode, setExitCode } from './exit-code'
+import { counted, print, printable, printJson, table } from './output'
+import { openDatabase } from './session'
+
+/** Days shown in the table, besides those on which something is not archived; `--json` has all. */
+const DAYS_SHOWN = 14
+
+/** Rooms that `--failed` lists at most. */
+const MOST_FAILED = 1000
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('show how complete the archive is: what LCIC says ended beside what is archived')
+    .option('--failed', 'list the rooms that were given up or are missing, and why')
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `
+Each room that ended counts once, by the day (UTC) and app: archived, waiting, expired (never used: there are no
+statistics), missing (LCIC denied it for a day), failed (given up after ARCHIVE_GIVE_UP_AFTER), or gap: LCIC lists it and
+nothing has been done. What LCIC lists is known up to the last full sweep.
+
+Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, 2 usage or configuration,
+3 the database is out of reach.
+
+Examples:
+  $ lcic-archive status
+  $ lcic-archive status --failed
+  $ lcic-archive status --json | jq .problems
+`,
+    )
+    .action(async ({ failed, json }: { failed?: boolean; json?: boolean }) => {
+      await using session = await openDatabase(readConfig())
+      const status = await readStatus(session.db, { now: databaseTime })
+      const problems = problemsOf(status)
+      const unarchived = failed ? await readFailedRooms(session.db, { limit: MOST_FAILED }) : undefined
+      if (json) printJson({ ...jsonOf(status, problems), ...(unarchived && { rooms: unarchived.map(jsonRoom) }) })
+      else if (unarchived) printFailed(unarchived)
+      else printStatus(status, problems)
+      setExitCode(problems.length > 0 ? ExitCode.incomplete : ExitCode.done)
+    })
+}
+
+/** What somebody has to look after, in words. */
+export function problemsOf({ days }: Status): string[] {
+  const total = totalOf(days)
+  const problem = (rooms: number, what: string) => (rooms > 0 ? [`${counted(rooms, 'room')} ${what}`] : [])
+  return [
+    ...problem(total.gap, 'ended and have no job: run lcic-archive sweep'),
+    ...problem(total.passedDeadline, 'passed the deadline: LCIC may have deleted their data'),
+    ...problem(total.failed, 'failed: lcic-archive status --failed says why, lcic-archive retry --failed tries again'),
+  ]
+}
+
+type Counts = Omit<DayStatus, 'day' | 'sdkAppId'>
+
+function totalOf(days: readonly DayStatus[]): Counts {
+  const sum = (count: (day: DayStatus) => number) => days.reduce((total, day) => total + count(day), 0)
+  return {
+    ended: sum(({ ended }) => ended),
+    archived: sum(({ archived }) => archived),
+    waiting: sum(({ waiting }) => waiting),
+    expired: sum(({ expired }) => expired),
+    missing: sum(({ missing }) => missing),
+    failed: sum(({ failed }) => failed),
+    gap: sum(({ gap }) => gap),
+    passedDeadline: sum(({ passedDeadline }) => passedDeadline),
+  }
+}
+
+/** The status for people. */
+export function printStatus(status: Status, problems: readonly string[]): void {
+  const { days, waiting, upcoming, rereads, oldestDueAt, freshness, sweeps, budgets } = status
+  const shown = days.filter((day, index) => index >= days.length - DAYS_SHOWN || day.archived < day.ended - day.expired)
+  const total = { day: 'all days', sdkAppId: null, ...totalOf(days) }
+  print(
+    table(
+      [...shown, total],
+      [
+        { title: 'day (UTC)', value: ({ day }) => day },
+        { title: 'app', value: ({ sdkAppId }) => sdkAppId, align: 'right' },
+        { title: 'ended', value: ({ ended }) => ended, align: 'right' },
+        { title: 'archived', value: ({ archived }) => archived, align: 'right' },
+        { title: 'waiting', value: ({ waiting }) => waiting, align: 'right' },
+        { title: 'expired', value: ({ expired }) => expired, align: 'right' },
+        { title: 'missing', value: ({ missing }) => missing, align: 'right' },
+        { title: 'failed', value: ({ failed }) => failed, align: 'right' },
+        { title: 'gap', value: ({ gap }) => gap, align: 'right' },
+      ],
+    ),
+  )
+  for (const reason of waiting) print(waitingText(reason))
+  if (upcoming > 0) print(`${counted(upcoming, 'room')} planned or in class.`)
+  if (rereads > 0) print(`${counted(rereads, 'archived room')} will be read once more.`)
+  if (oldestDueAt) print(`Due since ${short(oldestDueAt)}; lcic-archive run works it off.`)
+  const { rooms, p50Ms, p95Ms } = freshness
+  if (rooms > 0) {
+    print(
+      `Archived within a day: ${counted(rooms, 'room')}, half of them within ${span(p50Ms)} of their end, 95 % within ${span(p95Ms)}.`,
+    )
+  }
+  for (const { sdkAppId, sweptUntil, errorMessage } of sweeps) {
+    print(
+      `App ${sdkAppId}: ${sweptUntil ? `all that LCIC lists is known up to ${short(sweptUntil)}` : 'never swept whole'}.${errorMessage ? ` The last sweep failed: ${errorMessage}` : ''}`,
+    )
+  }
+  if (sweeps.length === 0) print('Never swept: rooms that nobody named are not known. Run lcic-archive sweep.')
+  for (const { budget, backlogMs, lastMinute } of budgets) {
+    print(
+      `${budget.split(' ')[0]}: ${counted(lastMinute, 'request')} in the last minute, the next can be sent in ${(backlogMs / 1000).toFixed(1)} s.`,
+    )
+  }
+  print(problems.length > 0 ? `\n${problems.map((problem) => `! ${problem}.`).join('\n')}` : '\nNothing is amiss.')
+}
+
+function waitingText({ reason, rooms, nextAt, nearestDeadlineAt }: WaitingStatus): string {
+  const next = nextAt ? `next try ${short(nextAt)}, ` : ''
+  return `${counted(rooms, 'room')} waiting (${(reason ?? 'not asked for yet').replaceAll('_', ' ')}): ${next}nearest deadline ${short(nearestDeadlineAt)}.`
+}
+
+function printFailed(rooms: readonly UnarchivedRoom[]): void {
+  for (const { roomId, state, endedAt, deadlineAt, attempts, message, requestId } of rooms) {
+    const ended = endedAt ? `ended ${short(endedAt)}, ` : ''
+    print(`${roomId}  ${state}, ${ended}${counted(attempts, 'attempt')}, deadline ${short(deadlineAt)}`)
+    print(`    ${printable(message)}${requestId ? ` RequestId ${requestId}` : ''}`)
+  }
+  print(`${counted(rooms.length, 'room')}${rooms.length === MOST_FAILED ? ' or more' : ''} failed or missing.`)
+}
+
+function short(at: Date): string {
+  return `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
+
+function span(durationMs: number | null): string {
+  const minutes = (durationMs ?? 0) / 60_000
+  return minutes < 120 ? `${minutes.toFixed(1)} min` : `${(minutes / 60).toFixed(1)} h`
+}
+
+function jsonOf(status: Status, problems: readonly string[]) {
+  const { readAt, days, waiting, upcoming, rereads, oldestDueAt, freshness, sweeps, budgets } = status
+  return {
+    complete: problems.length === 0,
+    problems,
+    read_at: readAt,
+    total: jsonCounts(totalOf(days)),
+    days: days.map(({ day, sdkAppId, ...counts }) => ({ day, sdk_app_id: sdkAppId, ...jsonCounts(counts) })),
+    waiting: waiting.map(({ reason, rooms, nextAt, nearestDeadlineAt }) => ({
+      reason,
+      rooms,
+      next_at: nextAt,
+      nearest_deadline_at: nearestDeadlineAt,
+    })),
+    upcoming,
+    rereads,
+    oldest_due_at: oldestDueAt,
+    freshness: { rooms: freshness.rooms, p50_ms: freshness.p50Ms, p95_ms: freshness.p95Ms },
+    sweeps: sweeps.map(({ sdkAppId, sweptUntil, startedAt, finishedAt, rooms, errorMessage }) => ({
+      sdk_app_id: sdkAppId,
+      swept_until: sweptUntil,
+      started_at: startedAt,
+      finished_at: finishedAt,
+      rooms,
+      error_message: errorMessage,
+    })),
+    budgets: budgets.map(({ budget, backlogMs, lastMinute }) => ({
+      budget,
+      backlog_ms: Math.round(backlogMs),
+      last_minute: lastMinute,
+    })),
+  }
+}
+
+function jsonCounts({ passedDeadline, ...counts }: Counts) {
+  return { ...counts, passed_deadline: passedDeadline }
+}
+
+function jsonRoom({ roomId, state, endedAt, deadlineAt, attempts, errorCode, message, requestId }: UnarchivedRoom) {
+  return {
+    room_id: roomId,
+    state,
+    ended_at: endedAt,
+    deadline_at: deadlineAt,
+    attempts,
+    error_code: errorCode,
+    message,
+    request_id: requestId,
+  }
+}

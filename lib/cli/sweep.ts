@@ -1,0 +1,98 @@
+import { Command } from 'commander'
+import { describeRooms } from '../archive/describe-rooms'
+import type { Span } from '../archive/list-rooms'
+import { type SweepReport, sweep } from '../archive/sweep'
+import type { Config } from '../config'
+import { UsageError } from '../errors'
+import { moment } from './arguments'
+import { ExitCode, setExitCode } from './exit-code'
+import { print, printable, printJson, table } from './output'
+import { showListing } from './progress'
+import { archiveContext, openDatabase, readConfigWithCredentials } from './session'
+import { interruption } from './signals'
+
+/** Rooms asked about for their teacher after each sweep, and for how long at most. */
+const DESCRIBE = { most: 500, withinMs: 30_000 }
+
+interface SweepArguments {
+  readonly from?: Date
+  readonly to?: Date
+  readonly json?: boolean
+}
+
+export function sweepCommand(): Command {
+  return new Command('sweep')
+    .description('find the rooms that have ended, and make their jobs due')
+    .option('--from <time>', 'look from then on: ISO 8601, or so long ago, such as 36h or 7d', moment)
+    .option('--to <time>', 'up to then (default: now)', moment)
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `
+LCIC_SDK_APP_IDS says which apps. Without --from it looks back ARCHIVE_SWEEP_LOOKBACK (76h) from the end of the last full
+sweep, however long ago that was. Rooms that are planned or in class get a job for when they are planned to end. Nothing is
+archived yet: that is done by \`run\`.
+
+Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration, 3 out of reach.
+
+Examples:
+  $ LCIC_SDK_APP_IDS=1400000001 lcic-archive sweep
+  $ lcic-archive sweep --from 7d --json
+`,
+    )
+    .action(async ({ from, to, json }: SweepArguments) => {
+      const config = readConfigWithCredentials()
+      const sdkAppIds = requireApps(config)
+      const span = spanOf(from, to)
+      await using session = await openDatabase(config)
+      const listing = showListing()
+      using context = archiveContext(config, session.db, listing.observe)
+      const reports = await sweep(context, {
+        sdkAppIds,
+        lookbackMs: config.sweepLookbackMs,
+        ...(span && { span }),
+        signal: interruption,
+      }).finally(listing.stop)
+      const deadline = Date.now() + DESCRIBE.withinMs
+      const patience = { waitMs: 0, deadline, signal: interruption }
+      const described = await describeRooms(context, { most: DESCRIBE.most, patience })
+      if (json) printJson({ apps: reports.map(jsonSweep), described })
+      else printSweeps(reports)
+      setExitCode(reports.some(({ message }) => message !== undefined) ? ExitCode.incomplete : ExitCode.done)
+    })
+}
+
+/** @throws {UsageError} where no app is configured */
+export function requireApps({ sdkAppIds }: Config): readonly bigint[] {
+  if (sdkAppIds.length > 0) return sdkAppIds
+  throw new UsageError(
+    'E_CONFIG',
+    'The environment is not right:\n  LCIC_SDK_APP_IDS: names the apps to sweep, for example 1400000001,1400000002',
+  )
+}
+
+/** @throws {UsageError} where it ends before it begins */
+export function spanOf(from: Date | undefined, to: Date = new Date()): Span | undefined {
+  if (from === undefined) return undefined
+  if (from < to) return { from, to }
+  throw new UsageError('E_USAGE', `--from ${printable(from)} is not before --to ${printable(to)}.`)
+}
+
+export function printSweeps(reports: readonly SweepReport[]): void {
+  print(
+    table(reports, [
+      { title: 'app', value: ({ sdkAppId }) => sdkAppId, align: 'right' },
+      { title: 'from', value: ({ from }) => printable(from).replace(/\.\d+Z$/, 'Z') },
+      { title: 'to', value: ({ to }) => printable(to).replace(/\.\d+Z$/, 'Z') },
+      { title: 'rooms', value: ({ rooms }) => rooms, align: 'right' },
+      { title: 'ended', value: ({ ended }) => ended, align: 'right' },
+      { title: 'new jobs', value: ({ newJobs }) => newJobs, align: 'right' },
+      { title: 'requests', value: ({ requests }) => requests, align: 'right' },
+    ]),
+  )
+  for (const { message } of reports) if (message) print(message)
+}
+
+export function jsonSweep({ sdkAppId, newJobs, ...report }: SweepReport) {
+  return { sdk_app_id: sdkAppId, ...report, new_jobs: newJobs }
+}

@@ -1,0 +1,28 @@
+import { type Kysely, sql } from 'kysely'
+import type { Instant } from './instant'
+import type { Database } from './tables'
+
+/** How many of these rooms are archived, or never will be: they expired. */
+export async function countSettled(db: Kysely<Database>, roomIds: readonly bigint[]): Promise<number> {
+  const { rows } = await sql<{ rooms: number }>`
+    select count(*)::int as rooms from archive.jobs
+    where room_id = any (${roomIds.map(String)}::bigint[]) and state in ('archived', 'expired')`.execute(db)
+  return rows[0]?.rooms ?? 0
+}
+
+/** How many pages of `limit` records a room has on average; 1 while nothing is archived. */
+export async function averagePages(db: Kysely<Database>, limit: number): Promise<number> {
+  const { rows } = await sql<{ pages: number }>`
+    select coalesce(avg(greatest(1, ceil(total / ${limit}::float8))), 1)::float8 as pages from archive.rooms`.execute(
+    db,
+  )
+  return rows[0]?.pages ?? 1
+}
+
+/** How many rooms are due, those to be read once more included. */
+export async function countDue(db: Kysely<Database>, { now }: { now: Instant }): Promise<number> {
+  const { rows } = await sql<{ rooms: number }>`
+    select count(*)::int as rooms from archive.jobs
+    where state in ('pending', 'archived') and due_at <= ${now}`.execute(db)
+  return rows[0]?.rooms ?? 0
+}

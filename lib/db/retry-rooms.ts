@@ -1,0 +1,23 @@
+import { type Kysely, sql } from 'kysely'
+import type { Instant } from './instant'
+import type { Database } from './tables'
+
+/**
+ * Makes jobs due now, as if nothing had failed yet: archived rooms are read once more.
+ *
+ * @param rooms these, or all that were given up
+ * @returns the rooms that have a job
+ */
+export async function retryRooms(
+  db: Kysely<Database>,
+  { rooms, now }: { rooms: readonly bigint[] | 'failed'; now: Instant },
+): Promise<bigint[]> {
+  const chosen = rooms === 'failed' ? sql`state = 'failed'` : sql`room_id = any (${rooms.map(String)}::bigint[])`
+  const { rows } = await sql<{ room_id: bigint }>`
+    update archive.jobs
+    set state = case when archived_at is null then 'pending' else 'archived' end, due_at = ${now}, attempts = 0,
+      reason = null, reason_since = null, failing_since = null, updated_at = ${now}
+    where ${chosen}
+    returning room_id`.execute(db)
+  return rows.map((row) => row.room_id)
+}
