@@ -43,6 +43,13 @@ const HEADROOM = 1.05
  */
 const LATE_MS = 25
 
+/**
+ * Slots are lost by a process that is late for them. So whoever was late, and whoever has just started and is not known
+ * to wake up in time, first looks whether it does: so often in a row, after sleeps of so long; but not for ever, since on
+ * some machines it never does.
+ */
+const STEADY = { times: 3, sleepMs: 10, lateMs: LATE_MS / 2, mostMs: 5000 }
+
 /** LCIC counts over one second; after a second of silence nothing counts any more. */
 const PAUSE_MS = 1000
 
@@ -63,10 +70,21 @@ export function createBudget({
   requestsPerSecond: number
 }): Budget {
   const spacingMs = slotSpacingMs(requestsPerSecond)
-  /** What the last reservations took; the shortest is what the way to the database and back costs now. */
-  const roundTripsMs: number[] = []
+  const serverClock = createServerClock()
+  /** Settles once this process wakes up in time; absent while that is not known. */
+  let steady: Promise<void> | undefined
   /** LCIC refused: slots before this, handed out before it did, are not used. */
   let pausedUntil = 0
+
+  async function becomeSteady(): Promise<void> {
+    await lcic.prepare()
+    const giveUpAt = clock.now() + STEADY.mostMs
+    for (let inTime = 0; inTime < STEADY.times && clock.now() < giveUpAt; ) {
+      const asleepAt = clock.now()
+      await clock.sleep(STEADY.sleepMs)
+      inTime = clock.now() - asleepAt - STEADY.sleepMs <= STEADY.lateMs ? inTime + 1 : 0
+    }
+  }
 
   async function wait(durationMs: number, { signal, keepAlive }: SlotWait): Promise<void> {
     let leftMs = durationMs
@@ -79,17 +97,27 @@ export function createBudget({
 
   return {
     async take(action, patience) {
-      const { mostMs } = patience
+      const { mostMs, signal } = patience
       const giveUpAt = clock.now() + mostMs
       for (;;) {
+        // One for all that wait for a slot in this process.
+        steady ??= becomeSteady()
+        await steady
+        signal?.throwIfAborted()
         const askedAt = clock.now()
-        const waitMs = await reserveSlot(db, { budget: lcic.budgetOf(action), spacingMs, mostMs: giveUpAt - askedAt })
-        if (waitMs === undefined) throw outOfReach()
-        if (roundTripsMs.push(clock.now() - askedAt) > 8) roundTripsMs.shift()
+        const reserved = await reserveSlot(db, { budget: lcic.budgetOf(action), spacingMs, mostMs: giveUpAt - askedAt })
+        if (reserved === undefined) throw outOfReach()
+        const slotAt = serverClock.toLocal(reserved.slotAt, {
+          askedAt,
+          serverNow: reserved.now,
+          answeredAt: clock.now(),
+        })
+        const waitMs = slotAt - clock.now()
         if (waitMs > 0) await wait(Math.ceil(waitMs), patience)
-        const lateMs = clock.now() - askedAt - Math.max(0, waitMs) - Math.min(...roundTripsMs)
+        const lateMs = clock.now() - Math.max(slotAt, askedAt)
         const pauseMs = pausedUntil - clock.now()
         if (lateMs <= LATE_MS && pauseMs <= 0) return
+        if (lateMs > LATE_MS) steady = undefined
         if (pausedUntil > giveUpAt) throw outOfReach()
         if (pauseMs > 0) await wait(pauseMs, patience)
       }
@@ -98,6 +126,29 @@ export function createBudget({
       const pauseMs = Math.max(PAUSE_MS, askedMs)
       pausedUntil = Math.max(pausedUntil, clock.now() + pauseMs)
       await pushBackBudget(db, { budget: lcic.budgetOf(action), pauseMs })
+    },
+  }
+}
+
+/** When the database was asked, what time it said it was, and when that was known here. */
+interface ClockReading {
+  readonly askedAt: number
+  readonly serverNow: number
+  readonly answeredAt: number
+}
+
+/**
+ * Tells the database's time by this process's clock. A reading says that the difference lies between `serverNow -
+ * answeredAt` and `serverNow - askedAt`; answers that came quickly say it best, and the best of the last few is kept. So
+ * an answer that was long on its way, or a process that was stopped meanwhile, is recognised as late.
+ */
+function createServerClock() {
+  const leastDifferences: number[] = []
+  return {
+    toLocal(serverTime: number, { askedAt, serverNow, answeredAt }: ClockReading): number {
+      if (leastDifferences.push(serverNow - answeredAt) > 8) leastDifferences.shift()
+      const difference = Math.min(Math.max(...leastDifferences), serverNow - askedAt)
+      return serverTime - difference
     },
   }
 }

@@ -18,6 +18,9 @@ import { interruption } from './signals'
 /** Where the command line keeps its own PostgreSQL. */
 export const dataDirectory = () => join(process.cwd(), '.data')
 
+/** A statement takes seconds at most, and leases last a minute. */
+const SILENCE_MS = 60_000
+
 /** An open database, the embedded one unless DATABASE_URL names another. */
 export interface DatabaseSession extends AsyncDisposable {
   readonly db: Kysely<Database>
@@ -37,7 +40,12 @@ export async function openDatabase(
 ): Promise<DatabaseSession> {
   const embedded = config.databaseUrl === undefined ? await openEmbedded() : undefined
   const url = withDatabase(config.databaseUrl ?? embedded?.url ?? '', database)
-  const db = connect({ url, ...(config.databaseCa && { ca: config.databaseCa }) })
+  const db = connect({
+    url,
+    ...(config.databaseCa && { ca: config.databaseCa }),
+    // A migration may take as long as it takes.
+    ...(migrated && { silenceMs: SILENCE_MS }),
+  })
   const session = {
     db,
     url,

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { DatabaseError, UsageError } from '../errors'
@@ -8,8 +9,10 @@ export interface ConnectOptions {
   readonly url: string
   /** Certificate authority, PEM; needed for `verify-*` where the server's is not a public one. */
   readonly ca?: string
-  /** Most connections at once. */
+  /** Most connections at once: few, because many workers share what the server allows. */
   readonly max?: number
+  /** A connection on which nothing has moved for so long counts as dead: no statement may take longer. */
+  readonly silenceMs?: number
 }
 
 /**
@@ -22,7 +25,7 @@ export function connect(options: ConnectOptions): Kysely<Database> {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool: createPool(options) }) })
 }
 
-function createPool({ url, ca, max = 10 }: ConnectOptions): pg.Pool {
+function createPool({ url, ca, max = 3, silenceMs }: ConnectOptions): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOf(url, ca),
     application_name: 'lcic-archive',
@@ -35,12 +38,23 @@ function createPool({ url, ca, max = 10 }: ConnectOptions): pg.Pool {
     connectionTimeoutMillis: 15_000,
     idleTimeoutMillis: 30_000,
     types: { getTypeParser },
+    ...(silenceMs !== undefined && { stream: () => socketThatGivesUp(silenceMs) }),
   })
   // A connection that breaks while idle is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => undefined)
   // While it is in use the pool does not listen; then the query, or the next one, is what fails.
   pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
+}
+
+/**
+ * A network that swallows packets (a firewall that forgot the connection, a proxy whose other end is gone) tells nobody;
+ * the system would take a quarter of an hour to notice.
+ */
+function socketThatGivesUp(silenceMs: number): Socket {
+  const socket = new Socket()
+  const silent = Object.assign(new Error('The connection to the database went silent'), { code: 'ETIMEDOUT' })
+  return socket.setTimeout(silenceMs, () => socket.destroy(silent))
 }
 
 /**

@@ -5,15 +5,15 @@ import type { Database } from './tables'
  * Reserves the next slot of a budget: GCRA on one row, one statement. Slots are handed out in order, `spacingMs` apart,
  * by the server's clock, whoever asks. A budget without a row starts now.
  *
- * @returns milliseconds until the slot, 0 or less if it is now; `undefined`, with nothing reserved, if it is more than
- *   `mostMs` away.
+ * @returns the slot, and the server's time now, in milliseconds since the epoch; `undefined`, with nothing reserved, if
+ *   the slot is more than `mostMs` away.
  */
 export async function reserveSlot(
   db: Kysely<Database>,
   { budget, spacingMs, mostMs }: { budget: string; spacingMs: number; mostMs: number },
-): Promise<number | undefined> {
+): Promise<{ slotAt: number; now: number } | undefined> {
   const spacing = sql`make_interval(secs => ${spacingMs / 1000}::float8)`
-  const { rows } = await sql<{ wait_ms: number }>`
+  const { rows } = await sql<{ slotAt: number; now: number }>`
     insert into archive.budgets as b (budget, next_slot_at, minute, in_minute)
     values (${budget}, clock_timestamp() + ${spacing}, date_trunc('minute', clock_timestamp()), 1)
     on conflict (budget) do update
@@ -25,8 +25,9 @@ export async function reserveSlot(
               when slot.minute = b.minute + interval '1 minute' then b.in_minute else 0 end
           from (select date_trunc('minute', greatest(b.next_slot_at, clock_timestamp()))) as slot (minute))
       where b.next_slot_at <= clock_timestamp() + make_interval(secs => ${Math.min(mostMs, YEAR_MS) / 1000}::float8)
-    returning extract(epoch from next_slot_at - ${spacing} - clock_timestamp())::float8 * 1000 as wait_ms`.execute(db)
-  return rows[0]?.wait_ms
+    returning extract(epoch from next_slot_at - ${spacing})::float8 * 1000 as "slotAt",
+      extract(epoch from clock_timestamp())::float8 * 1000 as now`.execute(db)
+  return rows[0]
 }
 
 /** Lets nobody have a slot of this budget for `pauseMs`: the source said that it was asked too often. */

@@ -50,6 +50,8 @@ export interface Lcic {
   getRooms(window: RoomsWindow, page: number, options?: RequestOptions): Promise<RoomsPage>
   /** What is planned for a room. @throws as {@link Lcic.describeRoomStatistics} does */
   describeRoom(roomId: bigint, options?: RequestOptions): Promise<RoomDescription>
+  /** Does all there is to a request but sending it, so that the first one leaves as quickly as those after it. */
+  prepare(): Promise<void>
   /** Whose budget a request of this action counts against: the API counts by action, region and account. */
   budgetOf(action: LcicAction): string
   /** Closes idle connections. */
@@ -104,6 +106,9 @@ export function createLcic({ endpoint, region, credentials }: LcicConfig): Lcic 
     },
     async describeRoom(roomId, options = {}) {
       return readRoomDescription(await request('DescribeRoom', { RoomId: roomId }, options))
+    },
+    async prepare() {
+      await request('DescribeRoom', { RoomId: 1n }, { signal: AbortSignal.abort() }).catch(() => undefined)
     },
     budgetOf(action) {
       const { secretId, token } = credentials()
