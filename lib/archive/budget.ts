@@ -31,17 +31,17 @@ export interface SlotWait {
 const KEEP_ALIVE_MS = LEASE_MS / 3
 
 /**
- * Slots are 5 % further apart than the rate says. LCIC counts requests in each second as they arrive: of slots exactly
- * 1/20 s apart, 21 arrive within a second as soon as one is late by a hair. At 1.05/20 s, 21 slots span 1,050 ms: requests
- * may be delayed by up to 50 ms more or less than each other before the limit is met, and 95 % of it is used.
+ * Slots are 4 % further apart than the rate says. LCIC counts requests in each second as they arrive: of slots exactly
+ * 1/20 s apart, 21 arrive within a second as soon as one is late by a hair. At 1.04/20 s, 21 slots span 1,040 ms: requests
+ * may be delayed by up to 40 ms more or less than each other before the limit is met, and 96 % of it is used.
  */
-const HEADROOM = 1.05
+const HEADROOM = 1.04
 
 /**
  * Half of that room for delay. Whoever wakes up later than this after its slot (the process was stopped, or its event
  * loop was busy) takes another: requests that were held up together would otherwise arrive together.
  */
-const LATE_MS = 25
+const LATE_MS = 20
 
 /**
  * Slots are lost by a process that is late for them. So whoever was late, and whoever has just started and is not known

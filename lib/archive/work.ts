@@ -73,6 +73,11 @@ export async function work(
   const unreturned = new Set<string>()
   const refused = new Set<bigint>()
   const done = { archived: 0, putOff: 0, requests: 0, records: 0 }
+  /**
+   * Starts with one and doubles: what runs for the first time takes several times as long, and would make other rooms of
+   * this process late for their slots, which are lost then.
+   */
+  let mostInHand = 1
   let troubles = 0
   let troubleSince: number | undefined
   let fatal: { readonly error: unknown } | undefined
@@ -86,6 +91,7 @@ export async function work(
   function settled(report: RoomReport): void {
     troubles = 0
     troubleSince = undefined
+    mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
     if (report.outcome !== 'refused') refused.clear()
     const isArchived = report.outcome === 'archived' || report.outcome === 'unchanged'
     if (isArchived) done.archived++
@@ -134,8 +140,8 @@ export async function work(
 
   /** Takes what is due into hand. @returns whether there may be more */
   async function takeDue(): Promise<boolean> {
-    const limit = roomsAtOnce - inHand.size
-    if (limit === 0 || (deadline !== undefined && clock.now() >= deadline)) return false
+    const limit = mostInHand - inHand.size
+    if (limit <= 0 || (deadline !== undefined && clock.now() >= deadline)) return false
     try {
       const own = [...unreturned]
       const leases = await claimDue(context, { limit, own })
@@ -172,7 +178,7 @@ export async function work(
         const waitMs = await idleMs()
         if (waitMs === undefined) break
         await pause(waitMs)
-      } else if (until === 'nothing_due' || inHand.size === roomsAtOnce) {
+      } else if (until === 'nothing_due' || inHand.size >= mostInHand) {
         await Promise.race(inHand)
       } else {
         const polled = new AbortController()

@@ -76,8 +76,12 @@ export async function leaseHolder(db: Kysely<Database>, roomId: bigint): Promise
 /** Who works on rooms that are due. */
 export async function leaseHolders(db: Kysely<Database>, { now }: { now: Instant }): Promise<string[]> {
   const { rows } = await sql<{ leased_by: string }>`
-    select distinct leased_by from archive.jobs
-    where state in ('pending', 'archived') and due_at <= ${now} and leased_by is not null`.execute(db)
+    select leased_by from archive.jobs
+    where state = 'pending' and leased_by is not null
+      and due_at at time zone 'utc' <= ${now}::timestamptz at time zone 'utc'
+    union
+    select leased_by from archive.jobs
+    where state = 'archived' and leased_by is not null and due_at <= ${now}`.execute(db)
   return rows.map((row) => row.leased_by)
 }
 
@@ -86,7 +90,9 @@ export async function nextDueInMs(db: Kysely<Database>, { now }: { now: Instant 
   const { rows } = await sql<{ ms: number | null }>`
     select ${msBetween(now, sql`min(due_at)`)} as ms
     from (
-      (select due_at from archive.jobs where state = 'pending' and due_at is not null order by due_at limit 1)
+      (select due_at from archive.jobs
+        where state = 'pending' and due_at is not null
+        order by due_at at time zone 'utc' limit 1)
       union all
       (select due_at from archive.jobs where state = 'archived' and due_at is not null order by due_at limit 1)
     ) as next`.execute(db)
