@@ -31,6 +31,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     create index jobs_next_due on archive.jobs ((due_at at time zone 'utc')) where state = 'pending'`.execute(db)
   await sql`
     create index jobs_reread on archive.jobs (due_at) where state = 'archived' and due_at is not null`.execute(db)
+  // The newest rooms that had to be waited for.
+  await sql`
+    create index jobs_waited on archive.jobs (archived_at) where not_ready_until is not null and archived_at is not null`.execute(
+    db,
+  )
 
   await sql`
     create table archive.known_rooms (
@@ -85,7 +90,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
 export async function down(db: Kysely<unknown>): Promise<void> {
   await sql`drop table archive.history, archive.sweeps, archive.known_rooms`.execute(db)
-  await sql`drop index archive.rooms_without_teacher, archive.jobs_reread, archive.jobs_next_due, archive.jobs_claim`.execute(db)
+  await sql`drop index archive.rooms_without_teacher, archive.jobs_waited, archive.jobs_reread, archive.jobs_next_due, archive.jobs_claim`.execute(
+    db,
+  )
   await sql`update archive.jobs set due_at = updated_at where due_at is null`.execute(db)
   await sql`
     alter table archive.jobs

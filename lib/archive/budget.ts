@@ -48,7 +48,7 @@ const LATE_MS = 20
  * to wake up in time, first looks whether it does: so often in a row, after sleeps of so long; but not for ever, since on
  * some machines it never does.
  */
-const STEADY = { times: 3, sleepMs: 10, lateMs: LATE_MS / 2, mostMs: 5000 }
+const STEADY = { times: 5, sleepMs: 10, lateMs: LATE_MS / 4, mostMs: 5000 }
 
 /** LCIC counts over one second; after a second of silence nothing counts any more. */
 const PAUSE_MS = 1000

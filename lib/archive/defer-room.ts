@@ -1,6 +1,7 @@
 import ms from 'ms'
 import { finishRun } from '../db/finish-run'
 import { goneAnswers } from '../db/gone-answers'
+import { type Readiness, recentReadiness } from '../db/recent-readiness'
 import { deferJob, type JobPast, lockJob } from '../db/settle-job'
 import type { JobState } from '../db/tables'
 import { mendOf } from '../lcic/errors'
@@ -45,7 +46,8 @@ export async function deferRoom(
     if (!past) throw new LeaseLostError()
     await finishRun(tx, { roomId, attempt, now, outcome: kind, errorCode: code, errorMessage: detail, requestIds })
     const missing = kind === 'gone' && isMissing(await goneAnswers(tx, { roomId, now }))
-    const { state, dueMs, next } = missing ? countsAsMissing : decide(failure, past, policy, roomId)
+    const readiness = kind === 'not_ready' ? await recentReadiness(tx) : undefined
+    const { state, dueMs, next } = missing ? countsAsMissing : decide(failure, past, policy, { roomId, readiness })
     const message = `Room ${roomId}: ${plan.meaning} (${code}: ${detail.replace(/[.\s]+$/, '')}). ${next}`
     const job = await deferJob(tx, {
       lease,
@@ -71,12 +73,17 @@ interface Decision {
   readonly next: string
 }
 
-function decide({ kind, code }: Failure, past: JobPast, { giveUpAfterMs }: Policy, roomId: bigint): Decision {
+function decide(
+  { kind, code }: Failure,
+  past: JobPast,
+  { giveUpAfterMs }: Policy,
+  { roomId, readiness }: { roomId: bigint; readiness: Readiness | undefined },
+): Decision {
   const { state, costsAttempt, next } = schedule[kind]
   const isGivenUp = costsAttempt && past.failingMs >= giveUpAfterMs
   if (past.archived) {
     const isPointless = isGivenUp || kind === 'gone' || kind === 'expired'
-    const dueMs = isPointless ? undefined : dueInMs(kind, past)
+    const dueMs = isPointless ? undefined : dueInMs(kind, past, readiness)
     return { state: 'archived', dueMs, next: dueMs === undefined ? 'The archive keeps what it has.' : next }
   }
   if (state === 'pending' && isGivenUp) {
@@ -85,7 +92,7 @@ function decide({ kind, code }: Failure, past: JobPast, { giveUpAfterMs }: Polic
   }
   return {
     state,
-    dueMs: state === 'pending' ? dueInMs(kind, past) : undefined,
+    dueMs: state === 'pending' ? dueInMs(kind, past, readiness) : undefined,
     next: kind === 'configuration' ? mendOf(code) : next,
   }
 }

@@ -1,3 +1,4 @@
+import type { Readiness } from '../db/recent-readiness'
 import type { JobPast } from '../db/settle-job'
 import type { JobState } from '../db/tables'
 import type { FailureKind } from '../lcic/errors'
@@ -175,17 +176,21 @@ export function retryDelayMs(
 /**
  * How long until a job that failed just now is due again; `undefined`: not again.
  *
- * A class that has not ended is not asked for before it is planned to end.
+ * A class that has not ended is not asked for before it is planned to end. One that is not ready is asked for more often
+ * around the time after its end at which others became ready lately.
  */
-export function dueInMs(kind: DeferralKind, past: JobPast): number | undefined {
+export function dueInMs(kind: DeferralKind, past: JobPast, readiness?: Readiness): number | undefined {
   const waitedMs = past.reason === kind ? past.reasonMs : 0
   if (kind === 'not_ended' && past.scheduledEndInMs !== null) {
     const { scheduledEndInMs } = past
     if (scheduledEndInMs > 0) return scheduledEndInMs + spread(MINUTE)
     return nextOf(schedule[kind], Math.min(waitedMs, -scheduledEndInMs))
   }
-  if (kind === 'not_ready' && waitedMs >= (schedule[kind].dueAfterMs.at(-1) ?? 0)) {
-    return readinessMarkMs(past.endedMs ?? waitedMs)
+  if (kind === 'not_ready') {
+    const isEarly = waitedMs < (schedule[kind].dueAfterMs.at(-1) ?? 0)
+    const regularMs = isEarly ? nextOf(schedule[kind], waitedMs) : readinessMarkMs(past.endedMs ?? waitedMs)
+    const likelyMs = past.endedMs === null || !readiness ? undefined : likelyReadyMs(past.endedMs, readiness)
+    return Math.min(regularMs ?? Number.POSITIVE_INFINITY, likelyMs ?? Number.POSITIVE_INFINITY)
   }
   return nextOf(schedule[kind], waitedMs)
 }
@@ -207,6 +212,13 @@ function readinessMarkMs(endedMs: number): number {
   const everyMs = endedMs < 6 * HOUR ? 20 * MINUTE : HOUR
   const afterMs = 45 * SECOND
   return spread(everyMs - ((endedMs - afterMs) % everyMs))
+}
+
+/** A dozen tries over the time in which others became ready, no more than one a minute. */
+function likelyReadyMs(endedMs: number, { fromMs, toMs }: Readiness): number | undefined {
+  const everyMs = Math.max(MINUTE, (toMs - fromMs) / 12)
+  if (endedMs < fromMs) return fromMs - endedMs
+  return endedMs < toMs + everyMs ? everyMs - ((endedMs - fromMs) % everyMs) : undefined
 }
 
 /** Up to half a minute or a fifth later, so that rooms that failed together are not asked for together again. */

@@ -34,6 +34,9 @@ export interface WorkDone {
 /** How often to look for rooms that have become due. */
 const POLL_MS = 1000
 
+/** How long a first room may take before another is taken beside it. */
+const SOON_MS = 500
+
 /** Nothing due for so long is idle. */
 const IDLE_MS = 60_000
 
@@ -74,8 +77,8 @@ export async function work(
   const refused = new Set<bigint>()
   const done = { archived: 0, putOff: 0, requests: 0, records: 0 }
   /**
-   * Starts with one and doubles: what runs for the first time takes several times as long, and would make other rooms of
-   * this process late for their slots, which are lost then.
+   * Starts with one and doubles with each room that is done, or soon: what runs for the first time takes several times as
+   * long, and would make other rooms of this process late for their slots, which are lost then.
    */
   let mostInHand = 1
   let troubles = 0
@@ -91,7 +94,6 @@ export async function work(
   function settled(report: RoomReport): void {
     troubles = 0
     troubleSince = undefined
-    mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
     if (report.outcome !== 'refused') refused.clear()
     const isArchived = report.outcome === 'archived' || report.outcome === 'unchanged'
     if (isArchived) done.archived++
@@ -123,6 +125,13 @@ export async function work(
     until?.addEventListener('abort', cut, { once: true })
     await clock.sleep(durationMs, either.signal).catch(() => undefined)
     either.unlink()
+  }
+
+  /** Until a room is done, and no longer than this. */
+  async function nextDone(mostMs: number): Promise<void> {
+    const timer = new AbortController()
+    await Promise.race([...inHand, pause(mostMs, timer.signal)])
+    timer.abort()
   }
 
   function take(lease: Lease): void {
@@ -178,12 +187,13 @@ export async function work(
         const waitMs = await idleMs()
         if (waitMs === undefined) break
         await pause(waitMs)
+      } else if (inHand.size >= mostInHand && mostInHand < roomsAtOnce) {
+        await nextDone(SOON_MS)
+        mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
       } else if (until === 'nothing_due' || inHand.size >= mostInHand) {
         await Promise.race(inHand)
       } else {
-        const polled = new AbortController()
-        await Promise.race([...inHand, pause(POLL_MS, polled.signal)])
-        polled.abort()
+        await nextDone(POLL_MS)
       }
     }
   } catch (error) {
