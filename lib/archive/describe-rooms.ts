@@ -1,5 +1,5 @@
 import { later } from '../db/instant'
-import { recordRooms, roomsWithoutTeacher } from '../db/known-rooms'
+import { copyFacts, type KnownRoom, recordRooms, roomsWithoutTeacher } from '../db/known-rooms'
 import { SourceError } from '../lcic/errors'
 import type { ArchiveContext, Patience } from './context'
 import { request } from './request'
@@ -33,16 +33,20 @@ export async function describeRooms(
       { action: 'DescribeRoom', subject: { roomId }, send: (options) => lcic.describeRoom(roomId, options) },
       patience,
     )
-    await recordRooms(db, { rooms: [{ roomId, ...facts }], listed: false, now: now() })
+    await record({ roomId, ...facts })
     described++
+  }
+
+  async function record(room: KnownRoom): Promise<void> {
+    await recordRooms(db, { rooms: [room], listed: false, now: now() })
+    await copyFacts(db, [room.roomId])
   }
 
   async function passOver(roomId: bigint, error: unknown): Promise<void> {
     if (!(error instanceof SourceError)) throw error
     const { kind, code, requestId } = error
     // There is no such room any more: nobody can tell.
-    if (kind === 'gone')
-      return void (await recordRooms(db, { rooms: [{ roomId, teacherId: '' }], listed: false, now: now() }))
+    if (kind === 'gone') return record({ roomId, teacherId: '' })
     // Nice to have, and no reason to end anything; whatever it is, the other rooms would meet it, too.
     stopped = true
     log.warn({ roomId, code, requestId }, 'rooms cannot be described now')

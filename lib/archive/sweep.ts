@@ -1,5 +1,5 @@
 import { hintRooms, type RoomHint } from '../db/hint-rooms'
-import { recordRooms } from '../db/known-rooms'
+import { copyFacts, recordRooms } from '../db/known-rooms'
 import { beginSweep, endSweep } from '../db/sweep-marks'
 import { ArchiveError, describeError } from '../errors'
 import { mendOf, SourceError } from '../lcic/errors'
@@ -59,14 +59,15 @@ async function sweepApp(
   const since = Math.min(sweptUntil?.getTime() ?? Number.POSITIVE_INFINITY, startedAt.getTime())
   const span = given ?? { from: new Date(since - lookbackMs), to: startedAt }
   const patience: Patience = { waitMs: 0, ...(signal && { signal }), ...(deadline !== undefined && { deadline }) }
-  const seen = new Map<bigint, ListedRoom>()
+  /** Whether each room seen is over. */
+  const seen = new Map<bigint, boolean>()
   const requestIds: string[] = []
   let newJobs = 0
   let failure: unknown
   try {
     for await (const rooms of listRooms(context, sdkAppId, span, patience, requestIds)) {
       newJobs += await remember(context, rooms)
-      for (const room of rooms) seen.set(room.roomId, room)
+      for (const room of rooms) seen.set(room.roomId, isOver(room))
       observe?.({ type: 'listed', rooms: seen.size })
     }
   } catch (error) {
@@ -78,7 +79,7 @@ async function sweepApp(
     sdkAppId,
     ...span,
     rooms: seen.size,
-    ended: [...seen.values()].filter(isOver).length,
+    ended: [...seen.values()].filter((over) => over).length,
     newJobs,
     requests: requestIds.length,
     ...(!isWhole && { message: `App ${sdkAppId} was not swept whole: ${message}` }),
@@ -102,13 +103,15 @@ async function sweepApp(
 
 /** Remembers a page of rooms and hints at those that have news, together. @returns how many jobs are new */
 async function remember({ db, now }: ArchiveContext, rooms: readonly ListedRoom[]): Promise<number> {
-  return db.transaction().execute(async (tx) => {
+  const listed = new Map(rooms.map((room) => [room.roomId, room]))
+  const newJobs = await db.transaction().execute(async (tx) => {
     const news = await recordRooms(tx, { rooms, listed: true, now: now() })
     if (news.length === 0) return 0
-    const listed = new Map(rooms.map((room) => [room.roomId, room]))
     const hints = news.flatMap((roomId) => hintOf(listed.get(roomId)) ?? [])
     return hintRooms(tx, { hints, hintedBy: 'sweep', now: now() })
   })
+  await copyFacts(db, [...listed.keys()])
+  return newJobs
 }
 
 function hintOf(room: ListedRoom | undefined): RoomHint | undefined {

@@ -19,8 +19,7 @@ export interface KnownRoom {
 }
 
 /**
- * Remembers what LCIC tells of rooms, and brings the rows of archived ones up to it. Rows that say so already are not
- * written.
+ * Remembers what LCIC tells of rooms. Rows that say so already are not written.
  *
  * @param listed whether GetRooms told it
  * @returns those of the rooms that have newly ended or expired, and those that have no job
@@ -74,19 +73,34 @@ export async function recordRooms(
         scheduled_start_at = excluded.scheduled_start_at, scheduled_end_at = excluded.scheduled_end_at,
         real_start_at = excluded.real_start_at, real_end_at = excluded.real_end_at,
         listed_at = excluded.listed_at, changed_at = excluded.changed_at
-    ), archived as (
-      update archive.rooms r
-      set sdk_app_id = m.sdk_app_id, name = m.name, teacher_id = m.teacher_id, room_type = m.room_type,
-        scheduled_start_at = m.scheduled_start_at, scheduled_end_at = m.scheduled_end_at
-      from merged m
-      where r.room_id = m.room_id and (r.sdk_app_id, r.name, r.teacher_id, r.room_type, r.scheduled_start_at,
-          r.scheduled_end_at)
-        is distinct from (m.sdk_app_id, m.name, m.teacher_id, m.room_type, m.scheduled_start_at, m.scheduled_end_at)
     )
     select m.room_id from merged m
     where m.status in (2, 3) and m.status_before is distinct from m.status
       or not exists (select from archive.jobs j where j.room_id = m.room_id)`.execute(db)
   return rows.map((row) => row.room_id)
+}
+
+/**
+ * Brings archived rooms up to what is known of them. Not in one transaction with hints: who archives a room locks its job
+ * first, and then the room.
+ */
+export async function copyFacts(db: Kysely<Database>, roomIds: readonly bigint[]): Promise<void> {
+  await sql`
+    with outdated as (
+      select r.room_id from archive.rooms r
+      join archive.known_rooms k using (room_id)
+      where r.room_id = any (${roomIds.map(String)}::bigint[])
+        and (r.sdk_app_id, r.name, r.teacher_id, r.room_type, r.scheduled_start_at, r.scheduled_end_at)
+          is distinct from
+            (coalesce(k.sdk_app_id, r.sdk_app_id), k.name, k.teacher_id, k.room_type, k.scheduled_start_at, k.scheduled_end_at)
+      order by r.room_id
+      for no key update of r
+    )
+    update archive.rooms r
+    set sdk_app_id = coalesce(k.sdk_app_id, r.sdk_app_id), name = k.name, teacher_id = k.teacher_id, room_type = k.room_type,
+      scheduled_start_at = k.scheduled_start_at, scheduled_end_at = k.scheduled_end_at
+    from outdated join archive.known_rooms k using (room_id)
+    where r.room_id = outdated.room_id`.execute(db)
 }
 
 /** Archived rooms of which it is not known yet who taught them; the newest first. */

@@ -81,7 +81,7 @@ export async function readStatus(db: Kysely<Database>, { now }: { now: Instant }
             j.state in ('pending', 'failed') and j.deadline_at < ${now} as is_late
           from archive.known_rooms k
           full join archive.jobs j using (room_id)
-          where ${isOver}
+          where ${isOver(now)}
         )
         select to_char(ended_at at time zone 'utc', 'YYYY-MM-DD') as day, sdk_app_id as "sdkAppId",
           count(*)::int as ended,
@@ -99,13 +99,13 @@ export async function readStatus(db: Kysely<Database>, { now }: { now: Instant }
         select j.reason, count(*)::int as rooms, min(j.due_at) as "nextAt", min(j.deadline_at) as "nearestDeadlineAt"
         from archive.jobs j
         left join archive.known_rooms k using (room_id)
-        where j.state = 'pending' and ${isOver}
+        where j.state = 'pending' and ${isOver(now)}
         group by j.reason
         order by count(*) desc`.execute(tx)
       const { rows: counts } = await sql<Pick<Status, 'readAt' | 'upcoming' | 'rereads' | 'oldestDueAt'>>`
         select ${now}::timestamptz as "readAt",
           (select count(*)::int from archive.known_rooms k left join archive.jobs j using (room_id)
-            where not ${isOver}) as upcoming,
+            where not ${isOver(now)}) as upcoming,
           (select count(*)::int from archive.jobs where state = 'archived' and due_at is not null) as rereads,
           (select min(due_at) from archive.jobs where state = 'pending' and due_at <= ${now}) as "oldestDueAt"`.execute(
         tx,
@@ -137,10 +137,15 @@ export async function readStatus(db: Kysely<Database>, { now }: { now: Instant }
     })
 }
 
-/** Of `known_rooms k` and `jobs j`, either of which may lack the room: planned rooms and classes going on are not meant. */
-const isOver = sql`(
-  k.status in (2, 3) or k.room_id is null or coalesce(j.state, 'pending') <> 'pending'
-  or k.status is null and j.room_id is not null)`
+/**
+ * Of `known_rooms k` and `jobs j`, either of which may lack the room: planned rooms and classes going on are not meant,
+ * unless that was so long ago that nobody can have looked since.
+ */
+function isOver(now: Instant) {
+  return sql`(
+    k.status in (2, 3) or k.room_id is null or coalesce(j.state, 'pending') <> 'pending'
+    or k.status is null and j.room_id is not null or j.deadline_at < ${now})`
+}
 
 /** A room that was not archived, and why. */
 export interface UnarchivedRoom {

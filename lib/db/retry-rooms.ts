@@ -17,7 +17,7 @@ export async function retryRooms(
     update archive.jobs
     set state = case when archived_at is null then 'pending' else 'archived' end, due_at = ${now}, attempts = 0,
       reason = null, reason_since = null, failing_since = null, updated_at = ${now}
-    where ${chosen}
+    where room_id = any (array(select room_id from archive.jobs where ${chosen} order by room_id for update))
     returning room_id`.execute(db)
   return rows.map((row) => row.room_id)
 }
