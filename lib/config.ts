@@ -70,7 +70,7 @@ export function readConfig(environment: Environment = process.env): Config {
     sdkAppIds: data.LCIC_SDK_APP_IDS,
     giveUpAfterMs: data.ARCHIVE_GIVE_UP_AFTER,
     sweepLookbackMs: data.ARCHIVE_SWEEP_LOOKBACK,
-    ...(data.ARCHIVE_REREAD_AFTER !== 'off' && { rereadAfterMs: data.ARCHIVE_REREAD_AFTER }),
+    ...(Number.isFinite(data.ARCHIVE_REREAD_AFTER) && { rereadAfterMs: data.ARCHIVE_REREAD_AFTER }),
     ...(data.LOG_LEVEL && { logLevel: data.LOG_LEVEL }),
   }
 }
@@ -98,8 +98,9 @@ function readCredentials(environment: Environment): Credentials {
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 
-function duration(leastMs: number, mostMs: number, example: string) {
-  return z.string().transform((text, context) => {
+function duration(leastMs: number, mostMs: number, example: string, orOff = false) {
+  return z.string().transform((text, context): number => {
+    if (orOff && text.trim() === 'off') return Number.POSITIVE_INFINITY
     const ms = durationOf(text.trim())
     if (ms !== undefined && ms >= leastMs && ms <= mostMs) return ms
     context.addIssue({ code: 'custom', message: `must be a duration with its unit, for example ${example}` })
@@ -145,7 +146,7 @@ const schema = z.object({
     .default([]),
   ARCHIVE_GIVE_UP_AFTER: duration(MINUTE, 180 * DAY, '7d (1m to 180d)').default(7 * DAY),
   ARCHIVE_SWEEP_LOOKBACK: duration(60 * MINUTE, 60 * DAY, '76h (1h to 60d)').default(76 * 60 * MINUTE),
-  ARCHIVE_REREAD_AFTER: z.union([z.literal('off'), duration(MINUTE, 30 * DAY, '24h (1m to 30d), or off')]).default(DAY),
+  ARCHIVE_REREAD_AFTER: duration(MINUTE, 30 * DAY, '24h (1m to 30d), or off', true).default(DAY),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).optional(),
 })
 

@@ -5,6 +5,12 @@ test('an empty environment gives the defaults', () => {
   const config = readConfig({ DATABASE_URL: ' ', LCIC_REGION: '' })
   expect(config.lcic.endpoint.href).toBe('https://lcic.tencentcloudapi.com/')
   expect(config.requestsPerSecond).toBe(20)
+  expect(config).toMatchObject({
+    sdkAppIds: [],
+    giveUpAfterMs: 7 * 86_400_000,
+    sweepLookbackMs: 76 * 3_600_000,
+    rereadAfterMs: 86_400_000,
+  })
   expect(config).not.toHaveProperty('databaseUrl')
   expect(config.lcic).not.toHaveProperty('region')
 })
@@ -66,4 +72,31 @@ test('loopback endpoints may be http, and an endpoint without a scheme is https'
   expect(readConfig({ LCIC_ENDPOINT: 'http://127.0.0.1:9701' }).lcic.endpoint.host).toBe('127.0.0.1:9701')
   expect(readConfig({ LCIC_ENDPOINT: 'http://[::1]:9701' }).lcic.endpoint.port).toBe('9701')
   expect(readConfig({ LCIC_ENDPOINT: 'lcic.intl.tencentcloudapi.com' }).lcic.endpoint.protocol).toBe('https:')
+})
+
+test('apps and durations are read with their units', () => {
+  const config = readConfig({
+    LCIC_SDK_APP_IDS: ' 1400000001, 1400000002,1400000001,',
+    ARCHIVE_GIVE_UP_AFTER: '36h',
+    ARCHIVE_SWEEP_LOOKBACK: '5d',
+    ARCHIVE_REREAD_AFTER: 'off',
+  })
+  expect(config).toMatchObject({
+    sdkAppIds: [1400000001n, 1400000002n],
+    giveUpAfterMs: 36 * 3_600_000,
+    sweepLookbackMs: 5 * 86_400_000,
+  })
+  expect(config).not.toHaveProperty('rereadAfterMs')
+})
+
+test.each([
+  ['LCIC_SDK_APP_IDS', 'my-app'],
+  ['LCIC_SDK_APP_IDS', '0'],
+  ['ARCHIVE_GIVE_UP_AFTER', '7'],
+  ['ARCHIVE_GIVE_UP_AFTER', '1s'],
+  ['ARCHIVE_SWEEP_LOOKBACK', 'a day'],
+  ['ARCHIVE_SWEEP_LOOKBACK', '90d'],
+  ['ARCHIVE_REREAD_AFTER', 'never'],
+])('%s=%s is refused, with an example', (name, value) => {
+  expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`${name}.*: must be .*for example`))
 })

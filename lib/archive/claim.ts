@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { hintRooms } from '../db/hint-rooms'
-import { claimDueRooms, claimRoom, type Lease, leaseHolder, leaseHolders } from '../db/leases'
+import { claimDueRooms, claimRoom, findJob, type Lease, leaseHolders } from '../db/leases'
 import type { ArchiveContext, Patience } from './context'
 
 /** How often a room that someone else works on is looked at again. */
@@ -21,10 +21,11 @@ export async function claimNamedRoom(
 ): Promise<Lease | undefined> {
   const lease = { roomId, holder: newHolder() }
   const giveUpAt = Math.min(clock.now() + waitMs, deadline)
-  await hintRooms(db, { hints: [{ roomId }], hintedBy: 'command', now: now(), reread: true })
   for (;;) {
-    const holder = await leaseHolder(db, roomId)
-    const dead = holder !== undefined && isDeadNeighbour(holder) ? [holder] : []
+    const job = await findJob(db, roomId)
+    // Only one that is not there needs a hint; that of another might be locked for long.
+    if (!job) await hintRooms(db, { hints: [{ roomId }], hintedBy: 'command', now: now() })
+    const dead = job?.leased_by && isDeadNeighbour(job.leased_by) ? [job.leased_by] : []
     if (await claimRoom(db, { lease, now: now(), dead })) return lease
     if (clock.now() + POLL_MS >= giveUpAt) return undefined
     await clock.sleep(POLL_MS, signal)

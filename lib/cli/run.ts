@@ -20,7 +20,7 @@ export function runCommand(): Command {
       `
 Start as many as you like, on as many machines: they share the jobs and the request budget. Ctrl-C or SIGTERM ends a
 worker within 5 s; its rooms are given back. One that is killed loses nothing: others take its rooms within a minute.
-Jobs come from \`sweep\`, from \`archive\` and from callbacks.
+Jobs come from \`sweep\` and from \`archive\`.
 
 Exit code: 0 done or told to stop; with --until-idle 1 if rooms were put off and not archived since; 2 LCIC refuses the
 credentials; 3 the database is out of reach.

@@ -34,21 +34,24 @@ export async function hintRooms(
     reread = false,
   }: { hints: readonly RoomHint[]; hintedBy: HintSource; now: Instant; reread?: boolean },
 ): Promise<number> {
-  const rooms = [...new Map(hints.map((hint) => [hint.roomId, hint])).values()].map((hint) => ({
+  const rooms = hints.map((hint) => ({
     room_id: String(hint.roomId),
     sdk_app_id: hint.sdkAppId ? String(hint.sdkAppId) : null,
     ended_at: hint.endedAt ?? null,
     not_before: hint.notBefore ?? null,
   }))
+  // A room that is named twice in one call is wanted as soon as the most impatient says.
+  const notBefore = sql`case when bool_and(not_before is not null) then min(not_before) end`
   const settled = sql`j.state in ('failed', 'missing', 'expired')`
   const soon = sql`greatest(excluded.due_at, ${earliestHinted(sql`coalesce(j.last_attempt_at, '-infinity')`, now)})`
   const { rows } = await sql<{ created: boolean }>`
     insert into archive.jobs as j (
       room_id, sdk_app_id, due_at, deadline_at, hinted_by, ended_at, created_at, updated_at)
-    select room_id, sdk_app_id, greatest(${now}::timestamptz, not_before),
-      coalesce(ended_at, not_before, ${now}::timestamptz) + ${keptFor}, ${hintedBy}, ended_at, ${now}, ${now}
+    select room_id, max(sdk_app_id), greatest(${now}::timestamptz, ${notBefore}),
+      coalesce(max(ended_at), ${notBefore}, ${now}::timestamptz) + ${keptFor}, ${hintedBy}, max(ended_at), ${now}, ${now}
     from jsonb_to_recordset(${JSON.stringify(rooms)}::jsonb) as hint (
       room_id bigint, sdk_app_id bigint, ended_at timestamptz, not_before timestamptz)
+    group by room_id
     order by room_id
     on conflict (room_id) do update set
       state = case when ${settled} then 'pending' else j.state end,

@@ -67,10 +67,9 @@ function isFree(now: Instant, dead: readonly string[]) {
   return sql`(lease_until is null or lease_until <= ${now} or leased_by = any (${dead}::text[]))`
 }
 
-/** Who holds a room's lease. */
-export async function leaseHolder(db: Kysely<Database>, roomId: bigint): Promise<string | undefined> {
-  const row = await db.selectFrom('archive.jobs').select('leased_by').where('room_id', '=', roomId).executeTakeFirst()
-  return row?.leased_by ?? undefined
+/** Whether a room has a job, and who works on it. */
+export async function findJob(db: Kysely<Database>, roomId: bigint): Promise<{ leased_by: string | null } | undefined> {
+  return db.selectFrom('archive.jobs').select('leased_by').where('room_id', '=', roomId).executeTakeFirst()
 }
 
 /** Who works on rooms that are due. */

@@ -24,7 +24,11 @@ test('the demo needs nothing, says that it is simulated, shows the classes withi
   expect(exitCode).toBe(0)
 
   expect(stdout.split('\n')[0]).toMatch(/simulated classes: a stand-in for LCIC/)
-  expect(stdout).toMatch(/^48 rooms: 45 archived, 3 not; \d+ requests, [\d,]+ members in \d+\.\d s\.$/m)
+  expect(stdout).toMatch(/^The sweep found 48 rooms, 47 of them ended\.$/m)
+  expect(stdout).toMatch(/^45 rooms archived, \d+ attempts put off; \d+ requests, [\d,]+ members in \d+\.\d s\.$/m)
+  // By day and app: ended, archived, waiting, expired, missing, failed, gap.
+  expect(stdout).toMatch(/^ all days +47 +45 +1 +1 +0 +0 +0 $/m)
+  expect(stdout).toMatch(/^Nothing is amiss\.$/m)
   expect(stdout).toMatch(/^ +room +began \(UTC\) +minutes +expected +came +late +hands raised +messages $/m)
   expect(stdout).toMatch(/^ +name +role +joined +quit +minutes +hands +messages $/m)
   expect(stdout.match(/^ *\d{9,10} +\d\d:\d\d +\d+ +\d+ +\d+ +\d+ +\d+ +\d+ $/gm)).toHaveLength(12)

@@ -27,6 +27,15 @@ test('lcic-archive --help', async () => {
 
     Commands:
       archive [options] <room_id...>  archive the rooms named, now
+      run [options]                   work off every job that is due, as one of any
+                                      number of workers, until told to stop
+      sweep [options]                 find the rooms that have ended, and make their
+                                      jobs due
+      backfill [options]              archive the rooms of a past span: sweep it,
+                                      then work off what is due
+      status [options]                show how complete the archive is: what LCIC
+                                      says ended beside what is archived
+      retry [options] [room_id...]    make jobs due again
       replay [options] [room_id...]   rebuild rooms from the raw pages in the
                                       database, without a request to LCIC
       sql [options] [query]           ask the archive a question, or keep its
@@ -46,7 +55,10 @@ test('lcic-archive --help', async () => {
       TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY   credentials; TENCENTCLOUD_SESSION_TOKEN for temporary ones
       DATABASE_URL                                      PostgreSQL 12 to 18; without it an embedded one in .data/
       LCIC_ENDPOINT, LCIC_REGION                        default https://lcic.tencentcloudapi.com, no region
+      LCIC_SDK_APP_IDS                                  the apps to sweep, with commas between
       LCIC_REQUESTS_PER_SECOND                          default 20, what the API allows
+      ARCHIVE_SWEEP_LOOKBACK, ARCHIVE_GIVE_UP_AFTER     how far back sweeps look (76h); when a room counts as failed (7d)
+      ARCHIVE_REREAD_AFTER                              when an archived room is read once more (24h), or off
       LOG_LEVEL                                         default info; on a terminal error
     "
   `)
@@ -73,6 +85,138 @@ test('lcic-archive archive --help', async () => {
     Examples:
       $ lcic-archive archive 312345678
       $ lcic-archive archive 312345678 312345679 --wait 10m --json
+
+    "
+  `)
+})
+
+test('lcic-archive run --help', async () => {
+  expect(await helpOf('run')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive run [options]
+
+    work off every job that is due, as one of any number of workers, until told to
+    stop
+
+    Options:
+      --until-idle  end when no job is due within a minute
+      --json        print one JSON document at the end
+      -h, --help    display help for command
+
+    Start as many as you like, on as many machines: they share the jobs and the request budget. Ctrl-C or SIGTERM ends a
+    worker within 5 s; its rooms are given back. One that is killed loses nothing: others take its rooms within a minute.
+    Jobs come from \`sweep\` and from \`archive\`.
+
+    Exit code: 0 done or told to stop; with --until-idle 1 if rooms were put off and not archived since; 2 LCIC refuses the
+    credentials; 3 the database is out of reach.
+
+    Examples:
+      $ lcic-archive sweep && lcic-archive run --until-idle
+      $ lcic-archive run
+
+    "
+  `)
+})
+
+test('lcic-archive sweep --help', async () => {
+  expect(await helpOf('sweep')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive sweep [options]
+
+    find the rooms that have ended, and make their jobs due
+
+    Options:
+      --from <time>  look from then on: ISO 8601, or so long ago, such as 36h or 7d
+      --to <time>    up to then (default: now)
+      --json         print one JSON document
+      -h, --help     display help for command
+
+    LCIC_SDK_APP_IDS says which apps. Without --from it looks back ARCHIVE_SWEEP_LOOKBACK (76h) from the end of the last full
+    sweep, however long ago that was. Rooms that are planned or in class get a job for when they are planned to end. Nothing is
+    archived yet: that is done by \`run\`.
+
+    Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration, 3 out of reach.
+
+    Examples:
+      $ LCIC_SDK_APP_IDS=1400000001 lcic-archive sweep
+      $ lcic-archive sweep --from 7d --json
+
+    "
+  `)
+})
+
+test('lcic-archive backfill --help', async () => {
+  expect(await helpOf('backfill')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive backfill [options]
+
+    archive the rooms of a past span: sweep it, then work off what is due
+
+    Options:
+      --from <time>  from then on: ISO 8601, or so long ago, such as 36h or 30d
+      --to <time>    up to then (default: now)
+      --plan         only say how many rooms, requests and minutes it takes
+      --json         print one JSON document
+      -h, --help     display help for command
+
+    Stop it whenever you like and start it again: what is archived stays, and is not asked for again. LCIC may delete its data
+    after 180 days, so the oldest rooms come first. Workers (\`run\`) may help at the same time.
+
+    Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 LCIC or the database is out of reach.
+
+    Examples:
+      $ lcic-archive backfill --from 2026-03-01 --to 2026-04-01 --plan
+      $ lcic-archive backfill --from 30d
+
+    "
+  `)
+})
+
+test('lcic-archive status --help', async () => {
+  expect(await helpOf('status')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive status [options]
+
+    show how complete the archive is: what LCIC says ended beside what is archived
+
+    Options:
+      --failed    list the rooms that were given up or are missing, and why
+      --json      print one JSON document
+      -h, --help  display help for command
+
+    Each room that ended counts once, by the day (UTC) and app: archived, waiting, expired (never used: there are no
+    statistics), missing (LCIC denied it for a day), failed (given up after ARCHIVE_GIVE_UP_AFTER), or gap: LCIC lists it and
+    nothing has been done. What LCIC lists is known up to the last full sweep.
+
+    Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, 2 usage or configuration,
+    3 the database is out of reach.
+
+    Examples:
+      $ lcic-archive status
+      $ lcic-archive status --failed
+      $ lcic-archive status --json | jq .problems
+
+    "
+  `)
+})
+
+test('lcic-archive retry --help', async () => {
+  expect(await helpOf('retry')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive retry [options] [room_id...]
+
+    make jobs due again
+
+    Arguments:
+      room_id     these rooms; archived ones are read once more
+
+    Options:
+      --failed    all rooms that were given up
+      --json      print one JSON document
+      -h, --help  display help for command
+
+    Nothing is asked for yet: that is done by \`run\`.
+
+    Exit code: 0 done, 1 a room has no job (name it to \`archive\` instead), 2 usage or configuration, 3 out of reach.
+
+    Examples:
+      $ lcic-archive retry 312345678
+      $ lcic-archive retry --failed && lcic-archive run --until-idle
 
     "
   `)

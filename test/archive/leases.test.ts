@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { sql } from 'kysely'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { claimDue } from '../../lib/archive/claim'
+import type { Clock } from '../../lib/clock'
+import { hintRooms } from '../../lib/db/hint-rooms'
+import { databaseTime } from '../../lib/db/instant'
+import { claimDueRooms, LEASE_MS } from '../../lib/db/leases'
+import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
+
+let archive: TestArchive
+beforeEach(async () => {
+  archive = await openTestArchive({ frozen: true })
+})
+afterEach(() => archive?.close())
+
+const now = databaseTime
+
+/** Jobs for rooms of these numbers. */
+async function hint(rooms: readonly bigint[]): Promise<void> {
+  await hintRooms(archive.db, { hints: rooms.map((roomId) => ({ roomId })), hintedBy: 'sweep', now })
+}
+
+test('rooms are taken by the oldest deadline, and those to be read once more after all others', async () => {
+  await hint([1n, 2n, 3n, 4n, 5n])
+  await sql`
+    update archive.jobs set deadline_at = now() + make_interval(days => (array[30, 10, 20, 1, 2])[room_id::int]),
+      due_at = now() - make_interval(mins => room_id::int),
+      state = case when room_id > 3 then 'archived' else 'pending' end`.execute(archive.db)
+  const order: bigint[] = []
+  for (let turn = 0; turn < 6; turn++) {
+    const leases = await claimDueRooms(archive.db, { holder: `turn ${turn}`, now, limit: 1 })
+    order.push(...leases.map(({ roomId }) => roomId))
+  }
+  expect(order).toEqual([2n, 3n, 1n, 5n, 4n])
+})
+
+test('eight that claim 400 rooms at once get each room once', async () => {
+  const rooms = Array.from({ length: 400 }, (_, index) => BigInt(index + 1))
+  await hint(rooms)
+  const claimers = Array.from({ length: 8 }, async (_, claimer) => {
+    const taken: bigint[] = []
+    for (let turn = 0, idle = 0; idle < 3; turn++) {
+      const leases = await claimDueRooms(archive.db, { holder: `${claimer}.${turn}`, now, limit: 7 })
+      taken.push(...leases.map(({ roomId }) => roomId))
+      idle = leases.length === 0 ? idle + 1 : 0
+    }
+    return taken
+  })
+  const taken = (await Promise.all(claimers)).flat()
+  expect(taken).toHaveLength(400)
+  expect(new Set(taken).size).toBe(400)
+})
+
+test('a lease in force is not taken, one that has run out is', async () => {
+  await hint([1n])
+  expect(await claimDueRooms(archive.db, { holder: 'first', now, limit: 9 })).toHaveLength(1)
+  expect(await claimDueRooms(archive.db, { holder: 'second', now, limit: 9 })).toEqual([])
+  await sql`update archive.jobs set lease_until = now() - interval '1 millisecond'`.execute(archive.db)
+  expect(await claimDueRooms(archive.db, { holder: 'third', now, limit: 9 })).toMatchObject([{ roomId: 1n }])
+})
+
+test('a machine whose clock is an hour ahead takes no room from another before its time', async () => {
+  await hint([1n, 2n])
+  await sql`update archive.jobs set due_at = now() + interval '10 minutes' where room_id = 2`.execute(archive.db)
+  await claimDueRooms(archive.db, { holder: 'elsewhere', now, limit: 1 })
+  const clock: Clock = { ...hastyClock, now: () => Date.now() + 3_600_000 }
+  expect(await claimDue({ ...archive.context, clock, now: () => databaseTime }, { limit: 9 })).toEqual([])
+})
+
+test('a room that waits long for its slot keeps its lease', async () => {
+  const { db, context, school } = archive
+  const { roomId } = school.addRoom({ members: 3 })
+  await context.budget.take('DescribeRoomStatistics', { mostMs: 1e9 })
+  await context.budget.pushBack('DescribeRoomStatistics', 90_000)
+  // On a clock on which nobody waits nobody could look in time: the table itself keeps each lease there was.
+  await sql`create table archive.leases_seen (room_id bigint, lease_until timestamptz)`.execute(db)
+  await sql`
+    create function archive.see_lease() returns trigger language plpgsql as $$
+      begin
+        insert into archive.leases_seen values (new.room_id, new.lease_until);
+        return null;
+      end $$`.execute(db)
+  await sql`
+    create trigger see_lease after update of lease_until on archive.jobs
+    for each row execute function archive.see_lease()`.execute(db)
+  expect(await archive.archive(roomId)).toMatchObject({ outcome: 'archived' })
+  const { rows } = await sql<{ ms: number }>`
+    select extract(epoch from lease_until - min(lease_until) over ())::float8 * 1000 as ms
+    from archive.leases_seen where lease_until is not null order by lease_until`.execute(db)
+  expect(rows.at(-1)?.ms).toBeGreaterThan(LEASE_MS)
+  const gaps = rows.map(({ ms }, index) => ms - (rows[index - 1]?.ms ?? 0))
+  expect(Math.max(...gaps)).toBeLessThan(LEASE_MS / 2)
+})
+
+test('the rooms of a process of this machine that is gone are taken over at once', async () => {
+  await hint([1n, 2n])
+  const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
+  await once(gone, 'close')
+  const [first] = await claimDue(archive.context, { limit: 1 })
+  expect(first?.holder).toContain(`:${process.pid}:`)
+  await sql`
+    update archive.jobs set leased_by = replace(leased_by, ${`:${process.pid}:`}, ${`:${gone.pid}:`})
+    where room_id = ${first?.roomId}`.execute(archive.db)
+  // What is free comes first, then what the dead one had; what a living one has stays with it.
+  const [second] = await claimDue(archive.context, { limit: 1 })
+  expect(second?.roomId).not.toBe(first?.roomId)
+  expect(await claimDue(archive.context, { limit: 9 })).toMatchObject([{ roomId: first?.roomId }])
+  expect(await claimDue(archive.context, { limit: 9 })).toEqual([])
+})

@@ -1,0 +1,149 @@
+import { sql } from 'kysely'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { ConfigurationError, type RoomReport } from '../../lib/archive/archive-room'
+import type { ArchiveContext } from '../../lib/archive/context'
+import { type WorkOptions, work } from '../../lib/archive/work'
+import { systemClock } from '../../lib/clock'
+import { hintRooms } from '../../lib/db/hint-rooms'
+import { databaseTime } from '../../lib/db/instant'
+import type { JobState } from '../../lib/db/tables'
+import { openTestArchive, type TestArchive } from '../support/archive'
+
+let archive: TestArchive
+let context: ArchiveContext
+beforeEach(async () => {
+  archive = await openTestArchive({ clock: systemClock, frozen: true })
+  context = { ...archive.context, now: () => databaseTime }
+})
+afterEach(() => archive?.close())
+
+/** Rooms of so many members, each with a job; the first are the first to be taken. */
+async function addRooms(...members: readonly number[]): Promise<bigint[]> {
+  const rooms = members.map((count) => archive.school.addRoom({ members: count }).roomId)
+  const hints = rooms.map((roomId, index) => ({ roomId, endedAt: new Date(1e12 + index * 1000) }))
+  await hintRooms(archive.db, { hints, hintedBy: 'sweep', now: databaseTime })
+  return rooms
+}
+
+const small = (count: number): number[] => Array(count).fill(2)
+
+async function workOff(options: Partial<WorkOptions> = {}, given: ArchiveContext = context) {
+  const reports: RoomReport[] = []
+  const done = await work(given, { until: 'nothing_due', ...options, onReport: (report) => reports.push(report) })
+  return { ...done, reports }
+}
+
+async function jobs(...states: readonly JobState[]) {
+  const query = archive.db.selectFrom('archive.jobs').selectAll().orderBy('room_id')
+  return states.length > 0 ? query.where('state', 'in', states).execute() : query.execute()
+}
+
+async function expectNoLease(): Promise<void> {
+  for (const job of await jobs()) expect(job).toMatchObject({ leased_by: null, lease_until: null })
+}
+
+test('until nothing is due: what is due is archived, what is not is left', async () => {
+  const rooms = await addRooms(...small(6))
+  await sql`update archive.jobs set due_at = now() + interval '30 s' where room_id = ${rooms[5]}`.execute(archive.db)
+  expect(await workOff()).toMatchObject({ archived: 5, putOff: 0, requests: 5, records: 10 })
+  expect(await jobs('pending')).toMatchObject([{ room_id: rooms[5] }])
+})
+
+test('until idle: what is due within a minute is waited for, what is due later is not', async () => {
+  const [soon, late] = await addRooms(...small(2))
+  await sql`update archive.jobs set due_at = now() + interval '1500 ms' where room_id = ${soon}`.execute(archive.db)
+  await sql`update archive.jobs set due_at = now() + interval '5 min' where room_id = ${late}`.execute(archive.db)
+  expect(await workOff({ until: 'idle' })).toMatchObject({ archived: 1 })
+  expect(await jobs('pending')).toMatchObject([{ room_id: late }])
+})
+
+test('until stopped: what is hinted at meanwhile is archived, and an abort ends it', async () => {
+  const stop = new AbortController()
+  const working = workOff({ until: 'stopped', signal: stop.signal })
+  await addRooms(...small(3))
+  await vi.waitFor(async () => expect(await jobs('archived')).toHaveLength(3), { timeout: 10_000 })
+  stop.abort()
+  expect(await working).toMatchObject({ archived: 3 })
+  await expectNoLease()
+})
+
+test('a room whose requests LCIC refuses is put off, and delays no other', async () => {
+  const [poisonous, ...others] = await addRooms(...small(12))
+  archive.simulator.setFaults(({ roomId }) =>
+    roomId === poisonous ? { kind: 'error', code: 'InvalidParameter' } : undefined,
+  )
+  expect(await workOff()).toMatchObject({ archived: others.length, putOff: 1 })
+  const [job, ...more] = await jobs('pending')
+  expect(more).toEqual([])
+  expect(job).toMatchObject({ room_id: poisonous, reason: 'refused', attempts: 1, last_error_code: 'InvalidParameter' })
+  expect(job?.due_at?.getTime()).toBeGreaterThan(Date.now() + 9 * 60_000)
+})
+
+test('three different rooms refused in a row are no fault of theirs: the work stops', async () => {
+  await addRooms(...small(10))
+  archive.simulator.setFaults(() => ({ kind: 'error', code: 'InvalidParameter' }))
+  await expect(workOff()).rejects.toBeInstanceOf(ConfigurationError)
+  const tried = archive.simulator.requests.filter(({ outcome }) => outcome === 'InvalidParameter')
+  expect(new Set(tried.map(({ roomId }) => roomId)).size).toBeLessThan(10)
+  await expectNoLease()
+})
+
+test('refused credentials stop the work at once, and cost no room anything', async () => {
+  await addRooms(...small(10))
+  const before = await jobs()
+  archive.simulator.setFaults(() => ({ kind: 'error', code: 'AuthFailure.SignatureFailure' }))
+  await expect(workOff()).rejects.toBeInstanceOf(ConfigurationError)
+  expect(archive.simulator.requests.length).toBe(1)
+  const after = await jobs()
+  for (const [index, { state, attempts, failing_since }] of after.entries()) {
+    expect({ state, attempts, failing_since }).toEqual({ state: 'pending', attempts: 0, failing_since: null })
+    expect(after[index]?.due_at?.getTime()).toBeLessThanOrEqual(Date.now() + 1)
+  }
+  expect(after).toHaveLength(before.length)
+  await expectNoLease()
+})
+
+test('a room that hangs and one that is huge delay no small ones', async () => {
+  const [hanging, huge, ...others] = await addRooms(2, 12_000, ...small(30))
+  archive.simulator.setFaults(({ roomId }) => {
+    if (roomId === hanging) return { kind: 'hang' }
+    return roomId === huge ? { kind: 'delay', ms: 700 } : undefined
+  })
+  const { reports } = await workOff({ requestTimeoutMs: 1500 })
+  const order = reports.map(({ roomId }) => roomId)
+  expect(new Set(order.slice(0, others.length))).toEqual(new Set(others))
+  expect(order.slice(-2)).toEqual([huge, hanging])
+  expect(reports.at(-1)).toMatchObject({ outcome: 'transient', code: 'E_TIMEOUT' })
+})
+
+test('an unexpected error in one room rejects that room, and the others are archived', async () => {
+  const [odd, ...others] = await addRooms(...small(8))
+  const observe: ArchiveContext['observe'] = (event) => {
+    if (event.type === 'page' && event.roomId === odd) throw new TypeError('a defect')
+  }
+  expect(await workOff({}, { ...context, observe })).toMatchObject({ archived: others.length, putOff: 1 })
+  expect(await jobs('pending')).toMatchObject([
+    { room_id: odd, reason: 'rejected', last_error_code: 'E_UNEXPECTED', leased_by: null },
+  ])
+})
+
+test('an abort gives all rooms back as they were, and the work returns', async () => {
+  await addRooms(...small(12))
+  archive.simulator.setFaults(() => ({ kind: 'hang' }))
+  const stop = new AbortController()
+  const working = workOff({ signal: stop.signal })
+  await vi.waitFor(() => expect(archive.simulator.requests.length).toBeGreaterThanOrEqual(8), { timeout: 10_000 })
+  stop.abort()
+  expect(await working).toMatchObject({ archived: 0, putOff: 0 })
+  for (const job of await jobs()) expect(job).toMatchObject({ state: 'pending', attempts: 0, reason: null })
+  await expectNoLease()
+})
+
+test('a room whose slot comes after the deadline is given back without cost', async () => {
+  await addRooms(2)
+  await context.budget.take('DescribeRoomStatistics', { mostMs: 1e9 })
+  await context.budget.pushBack('DescribeRoomStatistics', 60_000)
+  expect(await workOff({ deadline: Date.now() + 1000 })).toMatchObject({ archived: 0, requests: 0 })
+  expect(await jobs()).toMatchObject([{ state: 'pending', attempts: 0, failing_since: null, reason: 'throttled' }])
+  await expectNoLease()
+})
