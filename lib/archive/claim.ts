@@ -36,20 +36,20 @@ export async function claimNamedRoom(
  * Takes the leases of rooms that are due, up to `limit`. Where there are fewer, those of processes of this machine that
  * have died are taken over, too, before their time is up.
  *
- * @param own holders of this process whose leases could not be given back
+ * @param own holders of this process whose leases could not be given back, or were never known to be had
  */
 export async function claimDue(
   { db, now }: ArchiveContext,
-  { limit, own = [] }: { limit: number; own?: readonly string[] },
+  { limit, own = [], holder = newHolder() }: { limit: number; own?: readonly string[]; holder?: string },
 ): Promise<Lease[]> {
-  const holder = newHolder()
   const leases = await claimDueRooms(db, { holder, now: now(), limit, dead: own })
   if (leases.length > 0) return leases
   const dead = (await leaseHolders(db, { now: now() })).filter(isDeadNeighbour)
   return dead.length > 0 ? claimDueRooms(db, { holder, now: now(), limit, dead }) : []
 }
 
-function newHolder(): string {
+/** A name for all that is claimed at once. */
+export function newHolder(): string {
   return `${machine()}:${process.pid}:${randomUUID().slice(0, 8)}`
 }
 

@@ -217,11 +217,16 @@ function readinessMarkMs(endedMs: number): number {
 /** A dozen tries over the time in which others became ready, no more than one a minute. */
 function likelyReadyMs(endedMs: number, { fromMs, toMs }: Readiness): number | undefined {
   const everyMs = Math.max(MINUTE, (toMs - fromMs) / 12)
-  if (endedMs < fromMs) return fromMs - endedMs
-  return endedMs < toMs + everyMs ? everyMs - ((endedMs - fromMs) % everyMs) : undefined
+  // One that is asked for a moment too early is not asked for again a moment later.
+  const leastMs = everyMs / 2
+  if (endedMs < fromMs) return Math.max(fromMs - endedMs, leastMs)
+  return endedMs < toMs + everyMs ? Math.max(everyMs - ((endedMs - fromMs) % everyMs), leastMs) : undefined
 }
 
-/** Up to half a minute or a fifth later, so that rooms that failed together are not asked for together again. */
+/**
+ * Up to half a minute or a fifth later, so that rooms that failed together are not asked for together again; and not
+ * within seconds of now, when a mark is about to pass.
+ */
 function spread(delayMs: number): number {
-  return Math.round(delayMs + Math.random() * Math.min(delayMs / 5, 30 * SECOND))
+  return Math.round(Math.max(delayMs + Math.random() * Math.min(delayMs / 5, 30 * SECOND), 4 * SECOND))
 }

@@ -1,9 +1,9 @@
 import { linkedController } from '../abort'
 import { databaseUnreachable, isConnectionProblem, isDatabaseTrouble } from '../db/connect'
-import { type Lease, nextDueInMs } from '../db/leases'
+import { LEASE_MS, type Lease, nextDueInMs } from '../db/leases'
 import { mayConcernOneRoom } from '../lcic/errors'
 import { archiveLeasedRoom, type RoomReport } from './archive-room'
-import { claimDue } from './claim'
+import { claimDue, newHolder } from './claim'
 import type { ArchiveContext, Patience } from './context'
 
 export interface WorkOptions {
@@ -72,8 +72,8 @@ export async function work(
     ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
   }
   const inHand = new Set<Promise<void>>()
-  /** Rooms that could not be given back, because the database was out of reach; by holder. */
-  const unreturned = new Set<string>()
+  /** Holders of rooms that could not be given back, because the database was out of reach; and since when. */
+  const unreturned = new Map<string, number>()
   const refused = new Set<bigint>()
   const done = { archived: 0, putOff: 0, requests: 0, records: 0 }
   /**
@@ -135,11 +135,10 @@ export async function work(
   }
 
   function take(lease: Lease): void {
-    unreturned.delete(lease.holder)
     const task = archiveLeasedRoom(context, lease, patience, { isRoomsFault })
       .then(settled, async (error: unknown) => {
         if (isDatabaseTrouble(error)) {
-          unreturned.add(lease.holder)
+          unreturned.set(lease.holder, clock.now())
           if (!stop.signal.aborted) await endureTrouble(error)
         } else if (!stop.signal.aborted) end(error)
       })
@@ -151,14 +150,17 @@ export async function work(
   async function takeDue(): Promise<boolean> {
     const limit = mostInHand - inHand.size
     if (limit <= 0 || (deadline !== undefined && clock.now() >= deadline)) return false
+    for (const [holder, since] of unreturned) if (clock.now() - since > LEASE_MS) unreturned.delete(holder)
+    const own = [...unreturned.keys()]
+    const holder = newHolder()
     try {
-      const own = [...unreturned]
-      const leases = await claimDue(context, { limit, own })
-      for (const holder of own) if (leases.length < limit) unreturned.delete(holder)
+      const leases = await claimDue(context, { limit, own, holder })
       for (const lease of leases) take(lease)
       return leases.length === limit
     } catch (error) {
       if (!isDatabaseTrouble(error)) throw error
+      // It may have been done, and only the answer was lost.
+      unreturned.set(holder, clock.now())
       await endureTrouble(error)
       return true
     }

@@ -34,7 +34,7 @@ function createPool({ url, ca, max = 3, silenceMs }: ConnectOptions): pg.Pool {
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     // A process that is stopped in the middle of a transaction must not keep its rooms' locks for good.
-    idle_in_transaction_session_timeout: 60_000,
+    idle_in_transaction_session_timeout: 15_000,
     connectionTimeoutMillis: 15_000,
     idleTimeoutMillis: 30_000,
     types: { getTypeParser },
@@ -82,11 +82,13 @@ export function isConnectionProblem(error: unknown): boolean {
   return (
     /^(08|57P0|25P03|53300|28|3D000)/.test(code) ||
     /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE)|CERT|TLS|SSL|VERIFY/.test(code) ||
-    /^(Connection terminated|timeout exceeded when trying to connect|The server does not support SSL)/.test(
-      error.message,
-    )
+    connectionMessages.test(error.message)
   )
 }
+
+/** What the pg package says, without a code, of a connection that broke before, during or after a statement. */
+const connectionMessages =
+  /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout exceeded when trying to connect|The server does not support SSL|There was an error establishing an SSL connection|Received unexpected \w+ message)/
 
 /** PostgreSQL refuses a value or a row for what it is (SQLSTATE classes 22, 23 and 54): asking again changes nothing. */
 export function isDataRefusal(error: unknown): boolean {

@@ -63,8 +63,12 @@ export async function claimDueRooms(
   return rows.map((row) => ({ roomId: row.room_id, holder: row.leased_by }))
 }
 
+/** `dead` are holders of single rooms, or of all that one claim has taken. */
 function isFree(now: Instant, dead: readonly string[]) {
-  return sql`(lease_until is null or lease_until <= ${now} or leased_by = any (${dead}::text[]))`
+  return sql`(
+    lease_until is null or lease_until <= ${now}
+    or ${dead.length > 0} and (
+      leased_by = any (${dead}::text[]) or regexp_replace(leased_by, '-\\d+$', '') = any (${dead}::text[])))`
 }
 
 /** Whether a room has a job, and who works on it. */

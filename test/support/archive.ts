@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { archiveRoom, type RoomReport } from '../../lib/archive/archive-room'
 import { createBudget } from '../../lib/archive/budget'
 import type { ArchiveContext, Patience, Policy } from '../../lib/archive/context'
@@ -20,6 +20,9 @@ interface TestArchiveOptions extends Partial<Omit<SimulatorOptions, 'clock' | 'r
   readonly version?: PostgresVersion
   /** The archive's clock; by default one on which nobody waits. */
   readonly clock?: Clock
+  /** The school's clock; the machine's by default. Requests are signed by the machine's in any case. */
+  readonly schoolClock?: Clock
+  readonly log?: Logger
   /** The archive's budget. */
   readonly requestsPerSecond?: number
   /** The simulator's limit, requests a second; none by default. */
@@ -31,6 +34,8 @@ interface TestArchiveOptions extends Partial<Omit<SimulatorOptions, 'clock' | 'r
 export async function openTestArchive({
   version = 18,
   clock = hastyClock,
+  schoolClock = systemClock,
+  log = pino({ level: 'silent' }),
   requestsPerSecond = 100_000,
   limit = 0,
   policy = { giveUpAfterMs: 7 * 86_400_000 },
@@ -38,7 +43,13 @@ export async function openTestArchive({
 }: TestArchiveOptions = {}): Promise<TestArchive> {
   const database = await createTestDatabase(version)
   const school = options.school ?? new School()
-  const simulator = await startSimulator({ ...options, clock: systemClock, requestsPerSecond: limit, school })
+  const simulator = await startSimulator({
+    ...options,
+    clock: schoolClock,
+    gatewayClock: systemClock,
+    requestsPerSecond: limit,
+    school,
+  })
   const lcic = createLcic({ endpoint: new URL(simulator.endpoint), credentials: () => simulator.credentials })
   const { db } = database
   const budget = createBudget({ db, lcic, clock, requestsPerSecond })
@@ -49,7 +60,7 @@ export async function openTestArchive({
     clock,
     now: () => new Date(clock.now()),
     policy,
-    log: pino({ level: 'silent' }),
+    log,
   }
   return {
     ...database,
