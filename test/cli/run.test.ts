@@ -71,6 +71,30 @@ test('two workers share the rooms', async () => {
   await expectArchivedOnce(rooms)
 })
 
+test('workers that are killed one after the other lose nothing and double nothing', async () => {
+  const rooms = await addRooms(80)
+  const env = environment({ LCIC_REQUESTS_PER_SECOND: '20' })
+  const start = () => cli.start(['run', '--until-idle'], { env })
+  let [victim, ...others] = [start(), start()]
+  for (let kills = 0; kills < 4; kills++) {
+    const asked = archive.simulator.requests.length
+    await vi.waitFor(() => expect(archive.simulator.requests.length).toBeGreaterThan(asked + 8), { timeout: 10_000 })
+    victim?.signal('SIGKILL')
+    ;[victim, ...others] = [...others, start()]
+  }
+  const ended = await Promise.all([victim, ...others].map((worker) => worker?.ended))
+  expect(ended.map((worker) => worker?.exitCode)).toEqual([0, 0])
+  await expectArchivedOnce(rooms)
+})
+
+test('run --until-idle ends with 1 where a room was put off', async () => {
+  const gone = archive.school.addRoom({ fate: 'missing' })
+  await hintRooms(archive.db, { hints: [{ roomId: gone.roomId }], hintedBy: 'sweep', now: databaseTime })
+  const { exitCode, stdout } = await cli.run(['run', '--until-idle', '--json'], { env: environment() })
+  expect(exitCode).toBe(1)
+  expect(JSON.parse(stdout)).toMatchObject({ archived: 0, put_off: 1, not_archived: 1 })
+})
+
 test('SIGTERM ends a worker within 5 s with 0, whatever it waits for, and its rooms are given back', async () => {
   const rooms = await addRooms(4)
   const before = archive.simulator.requests.length
