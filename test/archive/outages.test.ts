@@ -85,10 +85,13 @@ test('connections that go silent without being closed are given up, and their ro
   try {
     const rooms = await dueRooms(archive.db, 150)
     const working = work({ ...archive.context, db, now: () => databaseTime }, { until: 'idle' })
-    for (let cut = 0; cut < 3; cut++) {
+    let cut = 0
+    for (let times = 0; times < 3; times++) {
       await delay(900)
-      expect(relay.fallSilent()).toBeGreaterThan(0)
+      // Between two attempts to connect there may be none.
+      cut += relay.fallSilent()
     }
+    expect(cut).toBeGreaterThan(2)
     await working
     await expectArchivedOnce(archive.db, rooms)
   } finally {
