@@ -65,11 +65,7 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
         : sql`select * from listed`
     }),
     differing as materialized (
-      select s.*, a.user_id as archived_id, a.removed_at,
-        case when a.user_id is not null and s.user_id is not null then
-          ${changedColumns(sql`to_jsonb(a)`, sql`to_jsonb(s)`)}
-            || case when a.removed_at is null then '{}' else jsonb_build_object('removed_at', a.removed_at) end
-        end as old
+      select s.*, a.user_id as archived_id, a.removed_at, a as old
       from source s
       full join (select * from archive.member_records where room_id = ${roomId} offset 0) as a on a.user_id = s.user_id
       where a.user_id is null or s.user_id is null or a.removed_at is not null
@@ -119,9 +115,12 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
     ),
     kept as (
       insert into archive.history (room_id, revision, user_id, replaced_at, old)
-      select ${roomId}::bigint, r.revision, user_id, ${now}::timestamptz, old
-      from differing cross join (select revision from archive.rooms where room_id = ${roomId}) as r
-      where (select merged from verdict) and old is not null
+      select ${roomId}::bigint, r.revision, d.user_id, ${now}::timestamptz,
+        ${changedColumns(sql`to_jsonb(d.old)`, sql`to_jsonb(d) - 'removed_at'`)}
+          || case when d.removed_at is null then '{}' else jsonb_build_object('removed_at', d.removed_at) end
+      from differing d
+      cross join (select revision from archive.rooms where room_id = ${roomId}) as r
+      where (select merged from verdict) and d.archived_id is not null and d.user_id is not null
       on conflict (room_id, revision, user_id) do nothing
     ),
     removed as (
