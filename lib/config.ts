@@ -55,7 +55,7 @@ export function readConfig(environment: Environment = process.env): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()))
   const { success, data, error } = schema.safeParse(given)
   if (!success) {
-    const lines = error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+    const lines = error.issues.map((issue) => `  ${String(issue.path[0])}: ${issue.message}`)
     throw new UsageError('E_CONFIG', `The environment is not right:\n${lines.join('\n')}`)
   }
   return {

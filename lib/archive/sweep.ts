@@ -29,7 +29,6 @@ export interface SweepOptions {
   /** Another span to look through; how far sweeps have come stays as it is then. */
   readonly span?: Span
   readonly signal?: AbortSignal
-  readonly deadline?: number
 }
 
 /**
@@ -52,13 +51,13 @@ export async function sweep(context: ArchiveContext, options: SweepOptions): Pro
 async function sweepApp(
   context: ArchiveContext,
   sdkAppId: bigint,
-  { lookbackMs, span: given, signal, deadline }: SweepOptions,
+  { lookbackMs, span: given, signal }: SweepOptions,
 ): Promise<SweepReport> {
   const { db, log, observe } = context
   const { sweptUntil, startedAt } = await beginSweep(db, { sdkAppId, now: context.now() })
   const since = Math.min(sweptUntil?.getTime() ?? Number.POSITIVE_INFINITY, startedAt.getTime())
   const span = given ?? { from: new Date(since - lookbackMs), to: startedAt }
-  const patience: Patience = { waitMs: 0, ...(signal && { signal }), ...(deadline !== undefined && { deadline }) }
+  const patience: Patience = { waitMs: 0, ...(signal && { signal }) }
   /** Whether each room seen is over. */
   const seen = new Map<bigint, boolean>()
   const requestIds: string[] = []

@@ -97,7 +97,7 @@ export async function work(
     if (report.outcome !== 'refused') refused.clear()
     const isArchived = report.outcome === 'archived' || report.outcome === 'unchanged'
     if (isArchived) done.archived++
-    else if (report.outcome !== 'busy') done.putOff++
+    else if (report.outcome !== 'busy' && report.outcome !== 'expired') done.putOff++
     done.requests += report.requests
     if (isArchived) done.records += report.records
     onReport?.(report)
@@ -119,19 +119,17 @@ export async function work(
     await pause(Math.min(5000, 100 * 2 ** Math.min(troubles, 6)) * (1 + Math.random() / 2))
   }
 
-  async function pause(durationMs: number, until?: AbortSignal): Promise<void> {
-    const either = linkedController(stop.signal)
-    const cut = () => either.abort()
-    until?.addEventListener('abort', cut, { once: true })
-    await clock.sleep(durationMs, either.signal).catch(() => undefined)
-    either.unlink()
+  /** Ends at once when the work does. */
+  async function pause(durationMs: number, signal: AbortSignal = stop.signal): Promise<void> {
+    await clock.sleep(durationMs, signal).catch(() => undefined)
   }
 
   /** Until a room is done, and no longer than this. */
   async function nextDone(mostMs: number): Promise<void> {
-    const timer = new AbortController()
+    const timer = linkedController(stop.signal)
     await Promise.race([...inHand, pause(mostMs, timer.signal)])
     timer.abort()
+    timer.unlink()
   }
 
   function take(lease: Lease): void {

@@ -29,7 +29,9 @@ export function moment(text: string): Date {
   const iso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?$/.exec(text)
   const [, time, , , zone] = iso ?? []
   const at = iso ? new Date(time !== undefined && zone === undefined ? `${text}Z` : text) : new Date(Number.NaN)
-  if (!Number.isNaN(at.getTime())) return at
+  // 31 February is a day in March to JavaScript.
+  const day = new Date(`${text.slice(0, 10)}T00:00Z`)
+  if (!Number.isNaN(at.getTime()) && day.toISOString().startsWith(text.slice(0, 10))) return at
   throw new InvalidArgumentError(
     'Give a time such as 2026-03-01, 2026-03-01T08:00:00+08:00, or 36h or 7d for so long ago.',
   )

@@ -36,7 +36,8 @@ export function backfillCommand(): Command {
 Stop it whenever you like and start it again: what is archived stays, and is not asked for again. LCIC may delete its data
 after 180 days, so the oldest rooms come first. Workers (\`run\`) may help at the same time.
 
-Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 LCIC or the database is out of reach.
+Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 the database is out of reach,
+with --plan also LCIC.
 
 Examples:
   $ lcic-archive backfill --from 2026-03-01 --to 2026-04-01 --plan

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander'
 import pg from 'pg'
 import { version } from '../../package.json'
 import { databaseUnreachable, isConnectionProblem } from '../db/connect'
-import { DatabaseError, UsageError } from '../errors'
+import { ArchiveError, DatabaseError, UsageError } from '../errors'
 import { SourceError } from '../lcic/errors'
 import { ScenarioError } from '../simulator'
 import { archiveCommand } from './archive'
@@ -81,6 +81,7 @@ function tell(error: unknown): ExitCode {
   if (isUsage || (error instanceof DatabaseError && error.code === 'E_MIGRATION')) return failed(error, ExitCode.usage)
   if (error instanceof DatabaseError || error instanceof SourceError) return failed(error, ExitCode.unreachable)
   if (isConnectionProblem(error)) return failed(databaseUnreachable(error), ExitCode.unreachable)
+  if (error instanceof ArchiveError) return failed(error, ExitCode.incomplete)
   // A refusal by PostgreSQL itself: a wrong query, a right that is missing.
   if (error instanceof pg.DatabaseError) {
     const hint = error.hint ? ` ${error.hint}` : ''

@@ -33,7 +33,8 @@ LCIC_SDK_APP_IDS says which apps. Without --from it looks back ARCHIVE_SWEEP_LOO
 sweep, however long ago that was. Rooms that are planned or in class get a job for when they are planned to end. Nothing is
 archived yet: that is done by \`run\`.
 
-Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration, 3 out of reach.
+Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration,
+3 the database is out of reach.
 
 Examples:
   $ LCIC_SDK_APP_IDS=1400000001 lcic-archive sweep
@@ -71,9 +72,11 @@ export function requireApps({ sdkAppIds }: Config): readonly bigint[] {
   )
 }
 
-/** @throws {UsageError} where it ends before it begins */
-export function spanOf(from: Date | undefined, to: Date = new Date()): Span | undefined {
-  if (from === undefined) return undefined
+/** @throws {UsageError} where it ends before it begins, or without having begun */
+export function spanOf(from: Date | undefined, until: Date | undefined): Span | undefined {
+  if (from === undefined && until === undefined) return undefined
+  if (from === undefined) throw new UsageError('E_USAGE', '--to needs --from, too.')
+  const to = until ?? new Date()
   if (from < to) return { from, to }
   throw new UsageError('E_USAGE', `--from ${printable(from)} is not before --to ${printable(to)}.`)
 }

@@ -144,7 +144,7 @@ export async function readStatus(db: Kysely<Database>, { now }: { now: Instant }
 function isOver(now: Instant) {
   return sql`(
     k.status in (2, 3) or k.room_id is null or coalesce(j.state, 'pending') <> 'pending'
-    or k.status is null and j.room_id is not null or j.deadline_at < ${now})`
+    or k.status is null and j.room_id is not null or coalesce(j.deadline_at < ${now}, false))`
 }
 
 /** A room that was not archived, and why. */

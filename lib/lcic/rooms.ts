@@ -1,7 +1,7 @@
-import jsonBigint from 'json-bigint'
 import { z } from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
+import { readLosslessResponse } from './lossless-json'
 import { codeOf, textOf, timeOf } from './values'
 
 /** What LCIC says of a room without its statistics. Null: it does not say. Times are Unix seconds. */
@@ -80,14 +80,10 @@ function factsOf(item: Readonly<Record<string, unknown>>, sdkAppId: bigint | nul
 
 /** Read from the text, because ids beyond 2^53 are rounded in what the SDK parsed. */
 function read<Shape extends z.ZodType>(schema: Shape, body: Buffer, what: string): z.output<Shape> {
-  const answer = z.object({ Response: z.unknown() }).safeParse(losslessJson.parse(body.toString()))
-  const { success, data } = schema.safeParse(answer.data?.Response)
+  const { success, data } = schema.safeParse(readLosslessResponse(body.toString()))
   if (success) return data
   throw new SourceError('transient', 'E_NOT_AN_API_ANSWER', `The answer holds no ${what}.`)
 }
-
-/** Whole numbers that JavaScript would round come as strings of their digits. */
-const losslessJson = jsonBigint({ storeAsString: true, protoAction: 'preserve', constructorAction: 'preserve' })
 
 const requestId = z.string().min(1).max(200)
 const count = z

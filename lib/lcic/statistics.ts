@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import jsonBigint from 'json-bigint'
 import { z } from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
+import { readLosslessResponse } from './lossless-json'
 import { cleanRecord, isLoadable } from './member-record'
 import { countOf, isStorableJson, type Reading, storableJson, timeOf, unknownFields } from './values'
 
@@ -51,7 +51,7 @@ export function readStatisticsPage(answer: Answer): StatisticsPage {
   // Only values out of the ordinary can be whole numbers beyond 2^53, which JavaScript rounds. They are read again as
   // strings of their digits: two user ids that differ must stay different.
   const text = page.body.toString()
-  return hugeNumber.test(text) ? readPage({ body: page.body, response: responseOf(losslessJson.parse(text)) }) : page
+  return hugeNumber.test(text) ? readPage({ body: page.body, response: readLosslessResponse(text) }) : page
 }
 
 /** Reads a page again from its stored text, as `replay` does. */
@@ -60,7 +60,6 @@ export function readStoredPage(body: string): StatisticsPage {
 }
 
 const hugeNumber = /[:[,]\s*-?\d{16}/
-const losslessJson = jsonBigint({ storeAsString: true, protoAction: 'preserve', constructorAction: 'preserve' })
 
 function responseOf(parsed: unknown): unknown {
   return z.object({ Response: z.unknown() }).parse(parsed).Response

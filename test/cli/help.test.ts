@@ -133,7 +133,8 @@ test('lcic-archive sweep --help', async () => {
     sweep, however long ago that was. Rooms that are planned or in class get a job for when they are planned to end. Nothing is
     archived yet: that is done by \`run\`.
 
-    Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration, 3 out of reach.
+    Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration,
+    3 the database is out of reach.
 
     Examples:
       $ LCIC_SDK_APP_IDS=1400000001 lcic-archive sweep
@@ -159,7 +160,8 @@ test('lcic-archive backfill --help', async () => {
     Stop it whenever you like and start it again: what is archived stays, and is not asked for again. LCIC may delete its data
     after 180 days, so the oldest rooms come first. Workers (\`run\`) may help at the same time.
 
-    Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 LCIC or the database is out of reach.
+    Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 the database is out of reach,
+    with --plan also LCIC.
 
     Examples:
       $ lcic-archive backfill --from 2026-03-01 --to 2026-04-01 --plan

@@ -266,13 +266,12 @@ describe('whatever JSON comes, nothing but a SourceError is thrown, and what is 
     )
   })
 
-  // A defect: json-bigint throws its own plain objects, for numbers that no double can hold, and overflows the stack.
   // JSON.parse, which the SDK uses, takes both, so they come through to here.
-  test.fails('a number beyond every double', () => {
+  test('a number beyond every double', () => {
     check('{"Response":{"RequestId":"r","Total":1,"Rooms":[{"RoomId":1,"New":1e400}]}}')
   })
 
-  test.fails('lists within lists, twenty thousand deep', () => {
+  test('lists within lists, twenty thousand deep', () => {
     const deep = '['.repeat(20_000) + ']'.repeat(20_000)
     check(`{"Response":{"RequestId":"r","Total":1,"Rooms":[{"RoomId":1,"New":${deep}}]}}`)
   })
