@@ -1,200 +1,412 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ConfigurationError } from '../../lib/archive/archive-room'
-import { planBackfill } from '../../lib/archive/backfill'
 import { describeRooms } from '../../lib/archive/describe-rooms'
+import { replayRoom } from '../../lib/archive/replay-room'
 import { sweep } from '../../lib/archive/sweep'
 import { work } from '../../lib/archive/work'
 import { readStatus } from '../../lib/db/read-status'
-import type { Fault } from '../../lib/simulator'
+import { beginSweep } from '../../lib/db/sweep-marks'
+import { ArchiveError } from '../../lib/errors'
+import { type Fault, type FaultRequest, School } from '../../lib/simulator'
 import { openTestArchive, type TestArchive } from '../support/archive'
+import { postgresVersions } from '../support/database'
 
-let archive: TestArchive
-beforeEach(async () => {
-  archive = await openTestArchive()
-})
-afterEach(() => archive.close())
+const MINUTE = 60
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+const noonMs = Date.UTC(2026, 2, 2, 12)
+/** Unix seconds, as the school counts them. */
+const noon = noonMs / 1000
+const otherApp = 1400000002
 
-const HOUR = 3_600_000
-const sweepAll = (...apps: number[]) =>
-  sweep(archive.context, {
-    sdkAppIds: (apps.length > 0 ? apps : [archive.school.sdkAppId]).map(BigInt),
-    lookbackMs: 76 * HOUR,
-  })
-const archiveAll = () => work(archive.context, { until: 'nothing_due', roomsAtOnce: 4 })
-const status = () => readStatus(archive.db, { now: archive.context.now() })
-const jobs = () => archive.db.selectFrom('archive.jobs').selectAll().orderBy('room_id').execute()
-const marks = () => archive.db.selectFrom('archive.sweeps').selectAll().orderBy('sdk_app_id').execute()
+describe.each(postgresVersions)('PostgreSQL %i', (version) => {
+  const clock = {
+    time: noonMs,
+    now: () => clock.time,
+    async sleep(durationMs: number, signal?: AbortSignal) {
+      signal?.throwIfAborted()
+      clock.time += Math.max(0, durationMs)
+    },
+  }
+  let archive: TestArchive
+  let app: bigint
 
-async function versions(): Promise<unknown[]> {
-  const { rows } = await sql`
-    select concat(xmin, ' ', ctid) as version from archive.known_rooms
-    union all select concat(xmin, ' ', ctid) from archive.jobs
-    union all select concat(xmin, ' ', ctid) from archive.rooms`.execute(archive.db)
-  return rows
-}
+  async function open(options: Parameters<typeof openTestArchive>[0] = {}): Promise<void> {
+    clock.time = noonMs
+    const school = new School({ nowMs: noonMs })
+    archive = await openTestArchive({ version, clock, schoolClock: clock, school, ...options })
+    app = BigInt(school.sdkAppId)
+  }
+  beforeEach(() => open())
+  afterEach(() => archive?.close())
 
-function addRooms(count: number): bigint[] {
-  return Array.from({ length: count }, () => archive.school.addRoom({ members: 2 }).roomId)
-}
+  const sweepApps = (options: Partial<Parameters<typeof sweep>[1]> = {}) =>
+    sweep(archive.context, { sdkAppIds: [app], lookbackMs: 76 * HOUR * 1000, ...options })
 
-test('all pages of all apps are read; a later sweep writes no row', async () => {
-  const ids = addRooms(250)
-  const other = archive.school.addRoom({ members: 2, sdkAppId: 1400000777, roomId: 2n ** 62n + 1n })
-  const first = await sweepAll(archive.school.sdkAppId, 1400000777)
-  expect(first).toMatchObject([
-    { rooms: 250, ended: 250, newJobs: 250, requests: 3 },
-    { rooms: 1, ended: 1, newJobs: 1, requests: 1 },
-  ])
-  expect((await jobs()).map(({ room_id }) => room_id)).toEqual([...ids, other.roomId])
-  const before = await versions()
-  expect(await sweepAll(archive.school.sdkAppId, 1400000777)).toMatchObject([{ newJobs: 0 }, { newJobs: 0 }])
-  expect(await versions()).toEqual(before)
-})
+  /** One after the other, a quarter of an hour apart; the first ended an hour before noon. */
+  function addEndedRooms(count: number, of: { sdkAppId?: number; fate?: 'expired' } = {}) {
+    return Array.from({ length: count }, (_, index) =>
+      archive.school.addRoom({ ...of, scheduledEndAt: noon - HOUR - index * 15 * MINUTE }),
+    )
+  }
 
-test('rooms that are planned or in class get a job for when they are planned to end, and are due once they have ended', async () => {
-  const { school } = archive
-  const now = Math.floor(Date.now() / 1000)
-  const inClass = school.addRoom({ members: 2, scheduledEndAt: now + 600, realStartAt: now - 60, realEndAt: null })
-  await sweepAll()
-  expect(await jobs()).toMatchObject([{ room_id: inClass.roomId, state: 'pending', ended_at: null }])
-  expect((await jobs())[0]?.due_at?.getTime()).toBe(inClass.scheduledEndAt * 1000)
-  expect(await status()).toMatchObject({ days: [], upcoming: 1 })
+  const jobs = () => archive.db.selectFrom('archive.jobs').selectAll().orderBy('room_id').execute()
+  const knownRooms = () => archive.db.selectFrom('archive.known_rooms').selectAll().orderBy('room_id').execute()
+  const jobOf = (roomId: bigint) =>
+    archive.db.selectFrom('archive.jobs').selectAll().where('room_id', '=', roomId).executeTakeFirstOrThrow()
+  const roomOf = (roomId: bigint) =>
+    archive.db.selectFrom('archive.rooms').selectAll().where('room_id', '=', roomId).executeTakeFirstOrThrow()
+  const markOf = (sdkAppId: bigint) =>
+    archive.db.selectFrom('archive.sweeps').selectAll().where('sdk_app_id', '=', sdkAppId).executeTakeFirst()
+  const requestsFor = (action: string) => archive.simulator.requests.filter((request) => request.action === action)
 
-  inClass.realEndAt = now - 5
-  expect(await sweepAll()).toMatchObject([{ ended: 1, newJobs: 0 }])
-  const [job] = await jobs()
-  expect(job?.due_at?.getTime()).toBeLessThanOrEqual(archive.context.clock.now())
-  expect(job?.ended_at).toEqual(new Date((now - 5) * 1000))
-  expect(job?.deadline_at).toEqual(new Date((now - 5 + 180 * 86_400) * 1000))
-})
+  /** Which version of each row there is: any write would change it. */
+  async function rowVersions() {
+    const { rows } = await sql`
+      select 'known' as of, room_id, xmin::text, ctid::text from archive.known_rooms
+      union all select 'job', room_id, xmin::text, ctid::text from archive.jobs
+      union all select 'room', room_id, xmin::text, ctid::text from archive.rooms
+      order by 1, 2`.execute(archive.db)
+    return rows
+  }
 
-const spoilt: Fault[] = [
-  { kind: 'shift' },
-  { kind: 'total', by: 1 },
-  { kind: 'duplicate' },
-  { kind: 'reset' },
-  { kind: 'error', code: 'InternalError' },
-  { kind: 'not-json' },
-]
-
-describe.each(spoilt)('a page of rooms with fault $kind', (fault) => {
-  test('is read again, and nothing is lost', async () => {
-    addRooms(230)
-    let faults = 2
-    archive.simulator.setFaults(({ action, page }) => {
-      if (action !== 'GetRooms' || page !== 2 || faults === 0) return undefined
-      faults--
-      return fault
+  /** Spoils what the plan names, of requests for lists. */
+  function spoil(plan: (request: FaultRequest) => 'shift' | 'total' | 'duplicate' | undefined): void {
+    archive.simulator.setFaults((request) => {
+      const kind = request.action === 'GetRooms' ? plan(request) : undefined
+      return kind && { kind }
     })
-    expect(await sweepAll()).toMatchObject([{ rooms: 230, newJobs: 230 }])
-    expect((await marks())[0]?.swept_until).not.toBeNull()
-  })
-})
+  }
 
-test('a list that never is whole is told, its mark stays, and what was seen has jobs', async () => {
-  addRooms(150)
-  archive.simulator.setFaults(({ action }) => (action === 'GetRooms' ? { kind: 'total', by: 1 } : undefined))
-  const [report] = await sweepAll()
-  expect(report?.message).toMatch(/not swept whole: The list of rooms .* counts 151 rooms and lists 150/)
-  expect(await marks()).toMatchObject([{ swept_until: null, finished_at: null, rooms: 150 }])
-  expect(await jobs()).toHaveLength(150)
+  test.each(['scheduled', 'real'] as const)(
+    'every room of every page and app is found, expired ones too, where LCIC goes by %s times',
+    async (roomsWindow) => {
+      await archive.close()
+      await open({ roomsWindow })
+      const { school } = archive
+      const ended = [...addEndedRooms(247), ...addEndedRooms(4, { sdkAppId: otherApp })]
+      const expired = addEndedRooms(3, { fate: 'expired' })
+      school.addRoom({ listed: false })
+      school.addRoom({ sdkAppId: 1400000003 })
+      const reports = await sweepApps({ sdkAppIds: [app, BigInt(otherApp)] })
+      expect(reports).toEqual([
+        expect.objectContaining({ sdkAppId: app, rooms: 250, ended: 250, newJobs: 250, requests: 3 }),
+        expect.objectContaining({ sdkAppId: BigInt(otherApp), rooms: 4, ended: 4, newJobs: 4, requests: 1 }),
+      ])
+      for (const report of reports) expect(report).not.toHaveProperty('message')
 
-  archive.simulator.setFaults(undefined)
-  await sweepAll()
-  expect((await marks())[0]).toMatchObject({ swept_until: expect.any(Date), error_message: null })
-})
-
-test('an app that cannot be swept keeps no other from it; refused credentials stop all', async () => {
-  addRooms(3)
-  let requests = 0
-  archive.simulator.setFaults(() => (requests++ < 5 ? { kind: 'error', code: 'InternalError' } : undefined))
-  const [failed, swept] = await sweepAll(1400000777, archive.school.sdkAppId)
-  expect(failed?.message).toContain('App 1400000777 was not swept whole')
-  expect(swept).toMatchObject({ rooms: 3 })
-  expect(swept).not.toHaveProperty('message')
-
-  archive.simulator.setFaults(() => ({ kind: 'error', code: 'UnauthorizedOperation' }))
-  await expect(sweepAll()).rejects.toThrow(ConfigurationError)
-  await expect(sweepAll()).rejects.toThrow(/lcic:GetRooms/)
-})
-
-test('a room whose job is gone is a gap, until the next sweep', async () => {
-  const [roomId] = addRooms(4)
-  await sweepAll()
-  await archiveAll()
-  await sql`delete from archive.jobs where room_id = ${roomId}`.execute(archive.db)
-  expect((await status()).days).toMatchObject([{ ended: 4, archived: 3, gap: 1 }])
-  expect(await sweepAll()).toMatchObject([{ newJobs: 1 }])
-  await archiveAll()
-  expect((await status()).days).toMatchObject([{ ended: 4, archived: 4, gap: 0 }])
-})
-
-test('each room counts once, whatever became of it', async () => {
-  const { school } = archive
-  addRooms(3)
-  school.addRoom({ fate: 'expired' })
-  school.addRoom({ fate: 'missing' })
-  school.addRoom({ members: 2, notReadyAnswers: 99 })
-  await sweepAll()
-  await archiveAll()
-  const { days, waiting } = await status()
-  expect(days).toMatchObject([{ ended: 6, archived: 3, waiting: 2, expired: 1, missing: 0, failed: 0, gap: 0 }])
-  expect(waiting.map(({ reason, rooms }) => ({ reason, rooms }))).toEqual(
-    expect.arrayContaining([
-      { reason: 'gone', rooms: 1 },
-      { reason: 'not_ready', rooms: 1 },
-    ]),
+      const date = (seconds: number | null) => (seconds === null ? null : new Date(seconds * 1000))
+      const byId = [...ended, ...expired].toSorted((a, b) => (a.roomId < b.roomId ? -1 : 1))
+      expect(await knownRooms()).toEqual(
+        byId.map((room) => ({
+          room_id: room.roomId,
+          sdk_app_id: BigInt(room.sdkAppId),
+          status: room.fate === 'expired' ? 3 : 2,
+          name: room.name,
+          teacher_id: null,
+          room_type: room.roomType,
+          scheduled_start_at: date(room.scheduledStartAt),
+          scheduled_end_at: date(room.scheduledEndAt),
+          real_start_at: date(room.realStartAt),
+          real_end_at: date(room.realEndAt),
+          listed_at: expect.any(Date),
+          changed_at: expect.any(Date),
+        })),
+      )
+      const found = await jobs()
+      expect(found.map(({ room_id }) => room_id)).toEqual(byId.map(({ roomId }) => roomId))
+      expect(found.map(({ ended_at }) => ended_at)).toEqual(byId.map(({ realEndAt }) => date(realEndAt)))
+      for (const job of found) {
+        expect(job).toMatchObject({ state: 'pending', hinted_by: 'sweep', attempts: 0 })
+        expect(job.due_at?.getTime()).toBeLessThanOrEqual(clock.time)
+      }
+    },
   )
-})
 
-describe.each(['before', 'after'])('facts reach a room that is archived %s the sweep', (order) => {
-  test('and its teacher is asked for once', async () => {
-    const room = archive.school.addRoom({ members: 2, name: 'Physics', teacherId: 'teacher-7', roomType: 3 })
-    if (order === 'before') await archive.archive(room.roomId)
-    await sweepAll()
-    await archiveAll()
-    const read = () => archive.db.selectFrom('archive.rooms').selectAll().executeTakeFirstOrThrow()
-    const facts = {
-      sdk_app_id: BigInt(archive.school.sdkAppId),
-      name: 'Physics',
-      room_type: 3,
-      scheduled_start_at: new Date(room.scheduledStartAt * 1000),
-      scheduled_end_at: new Date(room.scheduledEndAt * 1000),
-      revision: 1,
-    }
-    expect(await read()).toMatchObject({ ...facts, teacher_id: null })
-    const patience = { waitMs: 0 }
-    expect(await describeRooms(archive.context, { most: 10, patience })).toBe(1)
-    expect(await read()).toMatchObject({ ...facts, teacher_id: 'teacher-7' })
-    expect(await describeRooms(archive.context, { most: 10, patience })).toBe(0)
+  test('a long span is looked through in parts, each room counts once, and sweeps have come no further for it', async () => {
+    const { school } = archive
+    for (let hours = 1; hours <= 30 * 24; hours += 8) school.addRoom({ scheduledEndAt: noon - hours * HOUR })
+    const outside = school.addRoom({ scheduledEndAt: noon - 40 * DAY })
+    const span = { from: new Date(noonMs - 30 * DAY * 1000), to: new Date(noonMs) }
+    const [report] = await sweepApps({ span })
+    expect(report).toMatchObject({ ...span, rooms: 90, ended: 90, newJobs: 90 })
+    expect(report?.requests).toBe(8)
+    expect((await jobs()).map(({ room_id }) => room_id)).not.toContain(outside.roomId)
+    expect(await markOf(app)).toMatchObject({ swept_until: null, rooms: 90, error_message: null })
   })
-})
 
-test('where DescribeRoom is not allowed, or a room is gone by then, nothing ends', async () => {
-  const ids = addRooms(3)
-  for (const roomId of ids) await archive.archive(roomId)
-  const patience = { waitMs: 0 }
-  archive.simulator.setFaults(() => ({ kind: 'error', code: 'UnauthorizedOperation' }))
-  expect(await describeRooms(archive.context, { most: 10, patience })).toBe(0)
-  archive.simulator.setFaults(undefined)
-  for (const room of archive.school.rooms.values()) room.fate = 'missing'
-  expect(await describeRooms(archive.context, { most: 10, patience })).toBe(0)
-  const requests = archive.simulator.requests.length
-  expect(await describeRooms(archive.context, { most: 10, patience })).toBe(0)
-  expect(archive.simulator.requests).toHaveLength(requests)
-})
+  test('planned and running classes have a job for their planned end, and are not asked for before', async () => {
+    const { school } = archive
+    const times = { scheduledStartAt: noon - 20 * MINUTE, scheduledEndAt: noon + 25 * MINUTE }
+    const running = school.addRoom({ ...times, realEndAt: noon + 10 * MINUTE })
+    const overrunning = school.addRoom({ scheduledEndAt: noon - 5 * MINUTE, realEndAt: noon + HOUR })
+    // GetRooms lists what touches the time up to now: a class that is planned for later comes with a later sweep.
+    const late = school.addRoom({
+      scheduledStartAt: noon - MINUTE,
+      scheduledEndAt: noon + HOUR,
+      realStartAt: noon + MINUTE,
+    })
+    expect(await sweepApps()).toMatchObject([{ rooms: 3, ended: 0, newJobs: 3 }])
+    expect((await knownRooms()).map(({ status }) => status)).toEqual([1, 1, 0])
+    expect(await jobOf(running.roomId)).toMatchObject({
+      due_at: new Date(running.scheduledEndAt * 1000),
+      ended_at: null,
+    })
+    expect(await jobOf(late.roomId)).toMatchObject({ due_at: new Date(late.scheduledEndAt * 1000), ended_at: null })
+    // What should be over by now is looked at now.
+    expect((await jobOf(overrunning.roomId)).due_at?.getTime()).toBeLessThanOrEqual(clock.time)
+    await work(archive.context, { until: 'nothing_due' })
+    expect(requestsFor('DescribeRoomStatistics').map(({ roomId }) => roomId)).toEqual([overrunning.roomId])
 
-test('a plan counts what is to be done, and writes nothing', async () => {
-  addRooms(120)
-  archive.school.addRoom({ members: 2, realEndAt: null })
-  const span = { from: new Date(Date.now() - 30 * 24 * HOUR), to: new Date() }
-  const options = { sdkAppIds: [BigInt(archive.school.sdkAppId)], span, requestsPerSecond: 20, patience: { waitMs: 0 } }
-  const plan = await planBackfill(archive.context, options)
-  expect(plan).toMatchObject({ rooms: 120, settled: 0, toArchive: 120, statisticsRequests: 120 })
-  expect(plan.durationMs).toBeGreaterThan(120 * 50)
-  expect(await jobs()).toEqual([])
-  await sweepAll()
-  await archiveAll()
-  expect(await planBackfill(archive.context, options)).toMatchObject({ rooms: 120, settled: 120, toArchive: 0 })
+    clock.time = noonMs + 12 * MINUTE * 1000
+    expect(await sweepApps()).toMatchObject([{ rooms: 3, ended: 1, newJobs: 0 }])
+    expect((await jobOf(running.roomId)).ended_at).toEqual(new Date((noon + 10 * MINUTE) * 1000))
+    await work(archive.context, { until: 'nothing_due' })
+    expect(await jobOf(running.roomId)).toMatchObject({ state: 'archived' })
+    expect(await jobOf(late.roomId)).toMatchObject({ state: 'pending', last_attempt_at: null })
+  })
+
+  test('a planned class that expires unused is looked at as soon as LCIC lists it so, whatever its job waits for', async () => {
+    const times = { scheduledStartAt: noon - 5 * MINUTE, scheduledEndAt: noon + 5 * MINUTE }
+    const unused = archive.school.addRoom({ ...times, fate: 'expired' })
+    await sweepApps()
+    await sql`update archive.jobs set due_at = ${new Date(noonMs + DAY * 1000)}`.execute(archive.db)
+    clock.time = noonMs + 10 * MINUTE * 1000
+    expect(await sweepApps()).toMatchObject([{ ended: 1, newJobs: 0 }])
+    await work(archive.context, { until: 'nothing_due' })
+    expect(await jobOf(unused.roomId)).toMatchObject({ state: 'expired' })
+  })
+
+  test('a second sweep of the same rooms writes no row and makes no job', async () => {
+    const { school } = archive
+    const [first] = addEndedRooms(120)
+    addEndedRooms(2, { fate: 'expired' })
+    school.addRoom({ scheduledEndAt: noon + 10 * MINUTE })
+    if (first) await archive.archive(first.roomId)
+    await sweepApps()
+    await work(archive.context, { until: 'nothing_due', roomsAtOnce: 1 })
+    const before = await rowVersions()
+    expect(before).toHaveLength(123 + 123 + 120)
+    expect(await sweepApps()).toMatchObject([{ rooms: 123, ended: 122, newJobs: 0, requests: 2 }])
+    expect(await rowVersions()).toEqual(before)
+  })
+
+  test.each(['shift', 'total', 'duplicate'] as const)(
+    'pages that do not fit together (%s) are read again, and nothing is lost',
+    async (kind) => {
+      addEndedRooms(250)
+      let spoilt = 0
+      // Another page each time.
+      spoil(({ page }) => (spoilt < 2 && page === spoilt + 1 && ++spoilt ? kind : undefined))
+      const [report] = await sweepApps()
+      expect(spoilt).toBe(2)
+      // All pages once more.
+      expect(report).toMatchObject({ rooms: 250, newJobs: 250, requests: 6 })
+      expect(report).not.toHaveProperty('message')
+      expect(await jobs()).toHaveLength(250)
+      expect(await markOf(app)).toMatchObject({ swept_until: new Date(noonMs), error_message: null })
+    },
+  )
+
+  test.each<Fault>([{ kind: 'reset' }, { kind: 'error', code: 'InternalError' }, { kind: 'not-json' }])(
+    'a page that does not come ($kind) is asked for again, and nothing is lost',
+    async (fault) => {
+      addEndedRooms(230)
+      let faults = 2
+      archive.simulator.setFaults(({ action, page }) =>
+        action === 'GetRooms' && page === 2 && faults-- > 0 ? fault : undefined,
+      )
+      expect(await sweepApps()).toMatchObject([{ rooms: 230, newJobs: 230 }])
+      expect((await markOf(app))?.swept_until).not.toBeNull()
+    },
+  )
+
+  test('of a list that never is whole, what was seen has jobs, and the mark stays until a sweep sees all', async () => {
+    const rooms = addEndedRooms(150)
+    await sweepApps({ span: { from: new Date(0), to: new Date(1000) } })
+    spoil(({ page }) => (page === 1 ? 'duplicate' : undefined))
+    const [report] = await sweepApps()
+    expect(report).toMatchObject({ rooms: 149, ended: 149, newJobs: 149, requests: 8 })
+    expect(report?.message).toMatch(
+      /^App 1400000001 was not swept whole: The list of rooms of app 1400000001 is not whole: from 2026-02-27T08:00:00\.\d+Z to 2026-03-02T12:00:.*Z it counts 150 rooms and lists 149\.$/,
+    )
+    expect(await jobs()).toHaveLength(149)
+    const mark = await markOf(app)
+    expect(mark).toMatchObject({ swept_until: null, finished_at: null, rooms: 149 })
+    expect(mark?.error_message).toContain('it counts 150 rooms and lists 149')
+
+    archive.simulator.setFaults(undefined)
+    const startedAt = new Date(clock.time)
+    expect(await sweepApps()).toMatchObject([{ rooms: 150, newJobs: 1 }])
+    expect(await jobs()).toHaveLength(rooms.length)
+    expect(await markOf(app)).toMatchObject({
+      swept_until: startedAt,
+      finished_at: expect.any(Date),
+      error_message: null,
+    })
+  })
+
+  test('an app that LCIC does not answer for keeps no other from being swept', async () => {
+    addEndedRooms(3)
+    addEndedRooms(2, { sdkAppId: otherApp })
+    let failures = 0
+    // One request and its four retries are the first app's.
+    archive.simulator.setFaults(() => (failures++ < 5 ? { kind: 'status', status: 502 } : undefined))
+    const reports = await sweepApps({ sdkAppIds: [app, BigInt(otherApp)] })
+    expect(reports).toMatchObject([
+      { rooms: 0, message: 'App 1400000001 was not swept whole: LCIC answered HTTP 502.' },
+      { rooms: 2, newJobs: 2 },
+    ])
+    expect(reports[1]).not.toHaveProperty('message')
+    expect(await markOf(app)).toMatchObject({ swept_until: null, error_message: 'LCIC answered HTTP 502.' })
+    expect((await markOf(BigInt(otherApp)))?.swept_until).toBeInstanceOf(Date)
+  })
+
+  test('a role that may not list rooms is told which rights it lacks, after one request', async () => {
+    const message = '[request id] You are not authorized to perform operation'
+    archive.simulator.setFaults(() => ({ kind: 'error', code: 'UnauthorizedOperation.CamNoAuth', message }))
+    const swept = sweepApps()
+    await expect(swept).rejects.toThrow(ConfigurationError)
+    await expect(swept).rejects.toThrow(
+      /^App 1400000001: .*not authorized.*Grant lcic:.*lcic:GetRooms.*to the user or role/,
+    )
+    expect(archive.simulator.requests).toHaveLength(1)
+    expect(await markOf(app)).toMatchObject({ swept_until: null, finished_at: null, error_message: message })
+  })
+
+  test('an abort ends a sweep with its reason, and keeps what was seen and the mark', async () => {
+    addEndedRooms(150)
+    const controller = new AbortController()
+    // Even one of this program's own errors: an abort is no failure of LCIC.
+    const reason = new ArchiveError('E_ENOUGH', 'enough')
+    archive.simulator.setFaults(({ page }) => {
+      if (page !== 2) return undefined
+      setImmediate(() => controller.abort(reason))
+      return { kind: 'hang' }
+    })
+    await expect(sweepApps({ signal: controller.signal })).rejects.toBe(reason)
+    expect(await jobs()).toHaveLength(100)
+    expect(await markOf(app)).toMatchObject({ swept_until: null, finished_at: null })
+  })
+
+  test('a sweep that was killed is made up for by the next one, however late that comes', async () => {
+    const lookbackMs = HOUR * 1000
+    await sweepApps({ lookbackMs })
+    const missed = archive.school.addRoom({ scheduledEndAt: noon + DAY })
+    clock.time = noonMs + (DAY + HOUR) * 1000
+    await beginSweep(archive.db, { sdkAppId: app, now: archive.context.now() })
+    clock.time = noonMs + 9 * DAY * 1000
+    expect(await sweepApps({ lookbackMs })).toMatchObject([
+      { from: new Date(noonMs - lookbackMs), rooms: 1, newJobs: 1 },
+    ])
+    expect(await jobOf(missed.roomId)).toMatchObject({ state: 'pending' })
+    expect((await markOf(app))?.swept_until?.getTime()).toBeGreaterThanOrEqual(noonMs + 9 * DAY * 1000)
+  })
+
+  test('a machine whose clock goes back looks from its own time on, and moves no mark back', async () => {
+    await sweepApps()
+    const mark = (await markOf(app))?.swept_until
+    clock.time = noonMs - DAY * 1000
+    const [report] = await sweepApps({ lookbackMs: HOUR * 1000 })
+    expect(report?.from).toEqual(new Date(noonMs - (DAY + HOUR) * 1000))
+    expect((await markOf(app))?.swept_until).toEqual(mark)
+  })
+
+  test('a job that somebody deleted is a gap until the next sweep makes it anew', async () => {
+    const [lost] = addEndedRooms(3)
+    await sweepApps()
+    const gaps = async () => (await readStatus(archive.db, { now: archive.context.now() })).days.map(({ gap }) => gap)
+    expect(await gaps()).toEqual([0])
+    await sql`delete from archive.jobs where room_id = ${lost?.roomId}`.execute(archive.db)
+    expect(await gaps()).toEqual([1])
+    expect(await sweepApps()).toMatchObject([{ newJobs: 1 }])
+    expect(await gaps()).toEqual([0])
+    await work(archive.context, { until: 'nothing_due' })
+    expect(await jobOf(lost?.roomId ?? 0n)).toMatchObject({ state: 'archived' })
+  })
+
+  test('what LCIC lists of a room reaches the archived room, whichever comes first, and again when it changes', async () => {
+    const { school } = archive
+    const before = school.addRoom({ members: 2, name: 'first', roomType: 1 })
+    const after = school.addRoom({ members: 2, name: 'second', roomType: 3 })
+    await archive.archive(before.roomId)
+    expect(await roomOf(before.roomId)).toMatchObject({ name: null, sdk_app_id: null, scheduled_end_at: null })
+    await sweepApps()
+    await archive.archive(after.roomId)
+    for (const { roomId, name, roomType, scheduledStartAt, scheduledEndAt } of [before, after]) {
+      expect(await roomOf(roomId)).toMatchObject({
+        sdk_app_id: app,
+        name,
+        room_type: roomType,
+        scheduled_start_at: new Date(scheduledStartAt * 1000),
+        scheduled_end_at: new Date(scheduledEndAt * 1000),
+        teacher_id: null,
+        revision: 1,
+      })
+    }
+    after.name = 'renamed'
+    await sweepApps()
+    expect(await roomOf(after.roomId)).toMatchObject({ name: 'renamed', revision: 1 })
+  })
+
+  describe('describing rooms', () => {
+    const describe = (most = 100) => describeRooms(archive.context, { most, patience: { waitMs: 0 } })
+    const teachers = async () =>
+      (await archive.db.selectFrom('archive.rooms').select(['room_id', 'teacher_id']).orderBy('room_id').execute()).map(
+        ({ teacher_id }) => teacher_id,
+      )
+
+    test('fills in who taught, asks once a room, and passes over rooms that are gone', async () => {
+      const teacherIds = ['a', 'b', '', 'd', 'e', 'f', 'g']
+      const rooms = teacherIds.map((teacherId) => archive.school.addRoom({ teacherId }))
+      for (const { roomId } of rooms) await archive.archive(roomId)
+      const [gone] = rooms
+      if (gone) gone.fate = 'missing'
+      expect(await describe()).toBe(6)
+      expect(await teachers()).toEqual(['', ...teacherIds.slice(1)])
+      expect(await roomOf(rooms[1]?.roomId ?? 0n)).toMatchObject({ name: rooms[1]?.name, sdk_app_id: app, revision: 1 })
+      expect(await describe()).toBe(0)
+      const asked = requestsFor('DescribeRoom').map(({ roomId }) => roomId)
+      expect(asked.toSorted()).toEqual(rooms.map(({ roomId }) => roomId).toSorted())
+    })
+
+    test('asks about no more rooms than it is told to, the newest first, and about none of long ago', async () => {
+      const rooms = Array.from({ length: 3 }, () => archive.school.addRoom())
+      for (const { roomId } of rooms) {
+        await archive.archive(roomId)
+        clock.time += MINUTE * 1000
+      }
+      expect(await describe(1)).toBe(1)
+      expect(await teachers()).toEqual([null, null, 'teacher-001'])
+      clock.time += 8 * DAY * 1000
+      expect(await describe()).toBe(0)
+      expect(requestsFor('DescribeRoom')).toHaveLength(1)
+    })
+
+    test('ends quietly where that is not allowed, and is made up for once it is', async () => {
+      for (let count = 0; count < 10; count++) await archive.archive(archive.school.addRoom().roomId)
+      archive.simulator.setFaults(({ action }) =>
+        action === 'DescribeRoom' ? { kind: 'error', code: 'UnauthorizedOperation.CamNoAuth' } : undefined,
+      )
+      expect(await describe()).toBe(0)
+      // Those that were under way together.
+      expect(requestsFor('DescribeRoom').length).toBeLessThanOrEqual(4)
+      expect(await teachers()).toEqual(Array(10).fill(null))
+      archive.simulator.setFaults(undefined)
+      expect(await describe()).toBe(10)
+    })
+
+    test('a replay of emptied rooms brings the facts back', async () => {
+      const room = archive.school.addRoom({ members: 3 })
+      await sweepApps()
+      await work(archive.context, { until: 'nothing_due' })
+      await describe()
+      const before = await roomOf(room.roomId)
+      expect(before).toMatchObject({ sdk_app_id: app, name: room.name, teacher_id: 'teacher-001' })
+      await sql`truncate archive.rooms, archive.member_records`.execute(archive.db)
+      await replayRoom(archive.db, room.roomId)
+      expect(await roomOf(room.roomId)).toEqual(before)
+    })
+  })
 })
