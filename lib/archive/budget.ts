@@ -5,16 +5,17 @@ import { pushBackBudget, reserveSlot } from '../db/reserve-slot'
 import type { Database } from '../db/tables'
 import type { Lcic, LcicAction } from '../lcic/client'
 import { SourceError } from '../lcic/errors'
+import { createTurns } from './turns'
 
 /** The right to send requests, shared by all instances through one row in PostgreSQL. */
 export interface Budget {
   /**
-   * Waits for the next slot.
+   * Waits for the next slot, in which one request may be sent.
    *
    * @throws {SourceError} kind `throttled`, code `E_BUDGET`, if the next slot is further away than the caller can wait;
    *   nothing is reserved then
    */
-  take(action: LcicAction, wait: SlotWait): Promise<void>
+  take(action: LcicAction, wait: SlotWait): Promise<Slot>
   /** Gives nobody a slot for a while, because LCIC refused a request. */
   pushBack(action: LcicAction, pauseMs: number): Promise<void>
 }
@@ -27,6 +28,19 @@ export interface SlotWait {
   readonly keepAlive?: (() => Promise<void>) | undefined
 }
 
+/** A moment that has come, and will have passed in a few milliseconds. */
+export interface Slot {
+  /**
+   * To be called when the request is about to leave.
+   *
+   * @throws {SlotMissedError} if it is too late for that
+   */
+  use(): void
+}
+
+/** The slot has passed, or LCIC has refused a request since it was handed out: another one has to be taken. */
+export class SlotMissedError extends Error {}
+
 /** A third of a lease: of two renewals one may fail. */
 const KEEP_ALIVE_MS = LEASE_MS / 3
 
@@ -38,17 +52,24 @@ const KEEP_ALIVE_MS = LEASE_MS / 3
 const HEADROOM = 1.04
 
 /**
- * Half of that room for delay. Whoever wakes up later than this after its slot (the process was stopped, or its event
- * loop was busy) takes another: requests that were held up together would otherwise arrive together.
+ * Most of that room for delay; the rest is for the way to LCIC. A request that could not leave within this after its slot
+ * (the process was stopped, or others had the processor) is not sent in it: requests that were held up together would
+ * arrive together.
  */
-const LATE_MS = 20
+const LATE_MS = 25
 
 /**
  * Slots are lost by a process that is late for them. So whoever was late, and whoever has just started and is not known
  * to wake up in time, first looks whether it does: so often in a row, after sleeps of so long; but not for ever, since on
  * some machines it never does.
  */
-const STEADY = { times: 5, sleepMs: 10, lateMs: LATE_MS / 4, mostMs: 5000 }
+const STEADY = { times: 10, sleepMs: 10, lateMs: 5, mostMs: 5000 }
+
+/**
+ * Slots that a process reserves ahead: enough that at 20 a second none is lost while the database answers, and no more,
+ * because those of a process that dies are lost.
+ */
+const RESERVED_AHEAD = 3
 
 /** LCIC counts over one second; after a second of silence nothing counts any more. */
 const PAUSE_MS = 1000
@@ -71,55 +92,67 @@ export function createBudget({
 }): Budget {
   const spacingMs = slotSpacingMs(requestsPerSecond)
   const serverClock = createServerClock()
+  const turns = createTurns(RESERVED_AHEAD)
   /** Settles once this process wakes up in time; absent while that is not known. */
   let steady: Promise<void> | undefined
   /** LCIC refused: slots before this, handed out before it did, are not used. */
   let pausedUntil = 0
 
   async function becomeSteady(): Promise<void> {
-    await lcic.prepare()
     const giveUpAt = clock.now() + STEADY.mostMs
     for (let inTime = 0; inTime < STEADY.times && clock.now() < giveUpAt; ) {
       const asleepAt = clock.now()
       await clock.sleep(STEADY.sleepMs)
+      await lcic.prepare()
       inTime = clock.now() - asleepAt - STEADY.sleepMs <= STEADY.lateMs ? inTime + 1 : 0
     }
   }
 
-  async function wait(durationMs: number, { signal, keepAlive }: SlotWait): Promise<void> {
-    let leftMs = durationMs
-    for (; leftMs > KEEP_ALIVE_MS; leftMs -= KEEP_ALIVE_MS) {
-      await clock.sleep(KEEP_ALIVE_MS, signal)
-      await keepAlive?.()
+  /** Reserves a slot. @returns when it is, by this process's clock */
+  async function reserve(action: LcicAction, giveUpAt: number): Promise<number> {
+    const askedAt = clock.now()
+    const reserved = await reserveSlot(db, { budget: lcic.budgetOf(action), spacingMs, mostMs: giveUpAt - askedAt })
+    if (reserved === undefined) {
+      throw new SourceError('throttled', 'E_BUDGET', 'No slot of the request budget is free in the time that is left.')
     }
-    await clock.sleep(leftMs, signal)
+    const answeredAt = clock.now()
+    return Math.max(askedAt, serverClock.toLocal(reserved.slotAt, { askedAt, serverNow: reserved.now, answeredAt }))
+  }
+
+  function useSlot(slotAt: number): void {
+    const now = clock.now()
+    const isLate = now - slotAt > LATE_MS
+    if (isLate) steady = undefined
+    if (isLate || now < pausedUntil) throw new SlotMissedError()
   }
 
   return {
-    async take(action, patience) {
-      const { mostMs, signal } = patience
+    async take(action, { mostMs, signal, keepAlive }) {
       const giveUpAt = clock.now() + mostMs
-      for (;;) {
+      let aliveAt = clock.now()
+      const stayAlive = async () => {
+        signal?.throwIfAborted()
+        if (clock.now() - aliveAt < KEEP_ALIVE_MS) return
+        aliveAt = clock.now()
+        await keepAlive?.()
+      }
+      await turns.begin(stayAlive)
+      try {
         // One for all that wait for a slot in this process.
         steady ??= becomeSteady()
         await steady
         signal?.throwIfAborted()
-        const askedAt = clock.now()
-        const reserved = await reserveSlot(db, { budget: lcic.budgetOf(action), spacingMs, mostMs: giveUpAt - askedAt })
-        if (reserved === undefined) throw outOfReach()
-        const slotAt = serverClock.toLocal(reserved.slotAt, {
-          askedAt,
-          serverNow: reserved.now,
-          answeredAt: clock.now(),
-        })
-        const waitMs = slotAt - clock.now()
-        if (waitMs > 0) await wait(Math.ceil(waitMs), patience)
-        const lateMs = clock.now() - Math.max(slotAt, askedAt)
-        const pauseMs = pausedUntil - clock.now()
-        if (lateMs <= LATE_MS && pauseMs <= 0) return
-        if (lateMs > LATE_MS) steady = undefined
-        if (pausedUntil > giveUpAt) throw outOfReach()
-        if (pauseMs > 0) await wait(pauseMs, patience)
+        const slotAt = await reserve(action, giveUpAt)
+        while (slotAt - clock.now() > KEEP_ALIVE_MS) {
+          await clock.sleep(KEEP_ALIVE_MS, signal)
+          turns.linger()
+          await stayAlive()
+        }
+        const waitMs = Math.ceil(slotAt - clock.now())
+        if (waitMs > 0) await clock.sleep(waitMs, signal)
+        return { use: () => useSlot(slotAt) }
+      } finally {
+        turns.end()
       }
     },
     async pushBack(action, askedMs) {
@@ -151,8 +184,4 @@ function createServerClock() {
       return serverTime - difference
     },
   }
-}
-
-function outOfReach(): SourceError {
-  return new SourceError('throttled', 'E_BUDGET', 'No slot of the request budget is free in the time that is left.')
 }

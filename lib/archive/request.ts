@@ -1,6 +1,7 @@
 import pRetry from 'p-retry'
 import type { LcicAction, RequestOptions } from '../lcic/client'
 import { SourceError } from '../lcic/errors'
+import { SlotMissedError } from './budget'
 import type { ArchiveContext, Patience } from './context'
 import { retryDelayMs } from './schedule'
 
@@ -30,8 +31,9 @@ export async function request<Answer extends { readonly requestId: string }>(
   const failures = new Map<string, { count: number; since: number }>()
 
   async function sendOnce(): Promise<Answer> {
-    await budget.take(action, { mostMs: deadline - clock.now(), signal, keepAlive })
+    const slot = await budget.take(action, { mostMs: deadline - clock.now(), signal, keepAlive })
     const answer = await send({
+      beforeSend: slot.use,
       ...(signal && { signal }),
       ...(requestTimeoutMs !== undefined && { timeoutMs: requestTimeoutMs }),
     })
@@ -41,6 +43,7 @@ export async function request<Answer extends { readonly requestId: string }>(
 
   /** Sleeps before the next try, or throws what makes it pointless. */
   async function prepareRetry(error: Error): Promise<void> {
+    if (error instanceof SlotMissedError) return
     if (!(error instanceof SourceError) || error.code === 'E_BUDGET') throw error
     const { kind, code, requestId } = error
     if (requestId !== undefined) requestIds.push(requestId)

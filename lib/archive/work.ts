@@ -35,7 +35,7 @@ export interface WorkDone {
 const POLL_MS = 1000
 
 /** How long a first room may take before another is taken beside it. */
-const SOON_MS = 500
+const SOON_MS = 250
 
 /** Nothing due for so long is idle. */
 const IDLE_MS = 60_000

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
+import type { Agent as HttpAgent } from 'node:http'
 import { v20220817 } from 'tencentcloud-sdk-nodejs/tencentcloud/services/lcic/v20220817'
 import { linkedController } from '../abort'
 import type { LcicConfig } from '../config'
 import { ArchiveError } from '../errors'
+import { createConnections } from './connections'
 import { kindOfCode, SourceError } from './errors'
 import { type HttpResponse, readBody, retryAfterMs } from './response'
 import { type RoomDescription, type RoomsPage, readRoomDescription, readRoomsPage } from './rooms'
@@ -27,6 +27,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
   /** Milliseconds until the request is given up, connection and body included. */
   readonly timeoutMs?: number
+  /** Called once the request is signed, as it is about to leave. What it throws keeps it here, and is thrown on. */
+  readonly beforeSend?: () => void
 }
 
 /** Tencent Cloud LCIC, as far as the archive asks it. Every method sends exactly one request. */
@@ -50,7 +52,7 @@ export interface Lcic {
   getRooms(window: RoomsWindow, page: number, options?: RequestOptions): Promise<RoomsPage>
   /** What is planned for a room. @throws as {@link Lcic.describeRoomStatistics} does */
   describeRoom(roomId: bigint, options?: RequestOptions): Promise<RoomDescription>
-  /** Does all there is to a request but sending it, so that the first one leaves as quickly as those after it. */
+  /** Does all there is to a request but sending it, and connects, so that the next one leaves as quickly as any. */
   prepare(): Promise<void>
   /** Whose budget a request of this action counts against: the API counts by action, region and account. */
   budgetOf(action: LcicAction): string
@@ -62,30 +64,57 @@ export type LcicAction = 'DescribeRoomStatistics' | 'GetRooms' | 'DescribeRoom'
 
 /** The official SDK's client, with connections kept alive, a deadline on every request, and one kind of error. */
 export function createLcic({ endpoint, region, credentials }: LcicConfig): Lcic {
-  const agent = new (endpoint.protocol === 'http:' ? HttpAgent : HttpsAgent)({ keepAlive: true, maxSockets: 64 })
-  const client = new v20220817.Client({
-    // Asked anew for each request, because the credentials of a role change.
-    credential: {
-      async getCredential() {
-        const { secretId, secretKey, token } = credentials()
-        return { secretId, secretKey, ...(token && { token }) }
-      },
-    },
-    ...(region !== undefined && { region }),
-    profile: { httpProfile: { protocol: `${endpoint.protocol}//`, endpoint: endpoint.host, agent, reqTimeout: 3600 } },
-  })
-  keepBodies(client)
+  const { agent, rehearsal, close } = createConnections(endpoint.protocol)
 
-  async function request(action: LcicAction, parameters: object, options: RequestOptions): Promise<Answer> {
+  /** @param connectionFor is asked when there is nothing left to do for a request but send it */
+  function createClient(connectionFor: () => HttpAgent) {
+    const client = new v20220817.Client({
+      // Asked anew for each request, because the credentials of a role change.
+      credential: {
+        async getCredential() {
+          const { secretId, secretKey, token } = credentials()
+          return { secretId, secretKey, ...(token && { token }) }
+        },
+      },
+      ...(region !== undefined && { region }),
+      profile: {
+        httpProfile: {
+          protocol: `${endpoint.protocol}//`,
+          endpoint: endpoint.host,
+          reqTimeout: 3600,
+          // The SDK's types know no agent that is a function; node-fetch, which it hands this to, does.
+          agent: connectionFor as unknown as HttpAgent,
+        },
+      },
+    })
+    keepBodies(client)
+    return client
+  }
+
+  async function request(
+    action: LcicAction,
+    parameters: object,
+    { signal, timeoutMs = 30_000, beforeSend, isRehearsal }: RequestOptions & { isRehearsal?: boolean },
+  ): Promise<Answer> {
     // The SDK would take missing credentials for a network error.
     credentials()
-    const deadline = linkedController(options.signal)
-    const timer = setTimeout(() => deadline.abort(), options.timeoutMs ?? 30_000)
+    const deadline = linkedController(signal)
+    const timer = setTimeout(() => deadline.abort(), timeoutMs)
+    let kept: { readonly error: unknown } | undefined
+    const client = createClient(() => {
+      try {
+        beforeSend?.()
+      } catch (error) {
+        kept = { error }
+        throw error
+      }
+      return isRehearsal ? rehearsal : agent
+    })
     try {
       return await client.request(action, parameters, { signal: deadline.signal })
     } catch (error) {
-      options.signal?.throwIfAborted()
-      throw toSourceError(error, deadline.signal.aborted)
+      signal?.throwIfAborted()
+      throw kept ? kept.error : toSourceError(error, deadline.signal.aborted)
     } finally {
       clearTimeout(timer)
       deadline.unlink()
@@ -108,7 +137,7 @@ export function createLcic({ endpoint, region, credentials }: LcicConfig): Lcic 
       return readRoomDescription(await request('DescribeRoom', { RoomId: roomId }, options))
     },
     async prepare() {
-      await request('DescribeRoom', { RoomId: 1n }, { signal: AbortSignal.abort() }).catch(() => undefined)
+      await request('DescribeRoom', { RoomId: 1n }, { isRehearsal: true }).catch(() => undefined)
     },
     budgetOf(action) {
       const { secretId, token } = credentials()
@@ -116,7 +145,7 @@ export function createLcic({ endpoint, region, credentials }: LcicConfig): Lcic 
       const account = token ? 'role' : createHash('sha256').update(secretId).digest('hex').slice(0, 12)
       return [action, endpoint.host, region ?? '-', account].join(' ')
     },
-    close: () => agent.destroy(),
+    close,
   }
 }
 

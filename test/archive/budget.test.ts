@@ -1,9 +1,12 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { archiveRoom } from '../../lib/archive/archive-room'
 import { archiveRooms } from '../../lib/archive/archive-rooms'
-import { createBudget } from '../../lib/archive/budget'
+import { type Budget, createBudget, SlotMissedError, slotSpacingMs } from '../../lib/archive/budget'
 import { type Clock, systemClock } from '../../lib/clock'
+import { LEASE_MS } from '../../lib/db/leases'
 import { reserveSlot } from '../../lib/db/reserve-slot'
+import { createLcic } from '../../lib/lcic/client'
 import { mostInAnySlidingSecond } from '../../lib/simulator'
 import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
 
@@ -66,27 +69,105 @@ test('a refusal pushes the budget back for everyone, and the row that a crash to
   )
 })
 
-test('slots that were handed out before a refusal are not used during the pause', async () => {
+test('a slot that was handed out before a refusal is not used', async () => {
+  const shared = createBudget({ ...archive.context, clock: handClock(), requestsPerSecond: 1000 })
+  const slot = await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
+  slot.use()
+  await shared.pushBack('DescribeRoomStatistics', 0)
+  expect(() => slot.use()).toThrow(SlotMissedError)
+  await sql`truncate archive.budgets`.execute(archive.db)
+})
+
+test('who is more than 25 ms late for a slot has missed it, and first looks whether it wakes up in time', async () => {
+  const clock = handClock()
+  const shared = createBudget({ ...archive.context, clock, requestsPerSecond: 1000 })
+  const slot = await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
+  clock.time += 25
+  slot.use()
+  clock.slept.length = 0
+  await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
+  expect(clock.slept.filter((ms) => ms === 10)).toHaveLength(0)
+  clock.time += 1
+  expect(() => slot.use()).toThrow(SlotMissedError)
+  await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
+  expect(clock.slept.filter((ms) => ms === 10)).toHaveLength(10)
+  await sql`truncate archive.budgets`.execute(archive.db)
+})
+
+test('a process reserves three slots ahead at most, and hands them out in about the order in which they were asked for', async () => {
   const { db, context } = archive
-  let now = 0
+  const budgetName = context.lcic.budgetOf('DescribeRoomStatistics')
+  let aheadMs = 0
   const clock: Clock = {
-    now: () => now,
-    async sleep(durationMs) {
-      now += durationMs
+    ...hastyClock,
+    async sleep(durationMs, signal) {
+      const { rows } = await sql<{ ms: number }>`
+        select extract(epoch from next_slot_at - clock_timestamp())::float8 * 1000 as ms
+        from archive.budgets where budget = ${budgetName}`.execute(db)
+      aheadMs = Math.max(aheadMs, rows[0]?.ms ?? 0)
+      await systemClock.sleep(durationMs, signal)
     },
   }
-  const shared = createBudget({ db, lcic: context.lcic, clock, requestsPerSecond: 1000 })
-  const budgetName = context.lcic.budgetOf('DescribeRoomStatistics')
-  // A backlog, further ahead than the pause: pushing the row back changes nothing.
-  await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
-  await sql`update archive.budgets set next_slot_at = clock_timestamp() + interval '5 seconds'
-    where budget = ${budgetName}`.execute(db)
-  await shared.pushBack('DescribeRoomStatistics', 8000)
-  await sql`update archive.budgets set next_slot_at = clock_timestamp() where budget = ${budgetName}`.execute(db)
-  await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
-  expect(now).toBeGreaterThanOrEqual(8000)
+  const shared = createBudget({ ...context, clock, requestsPerSecond: 20 })
+  const order: number[] = []
+  const takes = Array.from({ length: 12 }, async (_, index) => {
+    await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
+    order.push(index)
+  })
+  await Promise.all(takes)
+  // Of the three that ask the database together it may answer any first.
+  for (const [place, index] of order.entries()) expect(Math.abs(place - index)).toBeLessThan(3)
+  expect(aheadMs / slotSpacingMs(20)).toBeGreaterThan(2)
+  // The fourth is the next to be had.
+  expect(aheadMs / slotSpacingMs(20)).toBeLessThan(4.05)
   await sql`truncate archive.budgets`.execute(db)
 })
+
+test('who waits long, for a slot or for a turn to reserve one, is kept alive, and can be aborted', async () => {
+  const { context, db } = archive
+  // A thousand seconds pass in one.
+  const clock: Clock = {
+    now: () => systemClock.now() * 1000,
+    sleep: (durationMs, signal) => systemClock.sleep(durationMs / 1000, signal),
+  }
+  const shared = createBudget({ ...context, clock, requestsPerSecond: 0.02 })
+  await shared.take('DescribeRoomStatistics', { mostMs: 1e12 })
+  const controller = new AbortController()
+  const { signal } = controller
+  const aborted = Array.from({ length: 5 }, () => shared.take('DescribeRoomStatistics', { mostMs: 1e12, signal }))
+  const kept = Array.from({ length: 6 }, async () => {
+    const aliveAt = [clock.now()]
+    const keepAlive = async () => {
+      aliveAt.push(clock.now())
+    }
+    await shared.take('DescribeRoomStatistics', { mostMs: 1e12, keepAlive })
+    return [...aliveAt, clock.now()].map((time, index) => time - (aliveAt[index - 1] ?? time))
+  })
+  controller.abort(new Error('enough'))
+  for (const take of aborted) await expect(take).rejects.toThrow('enough')
+  const longest = (await Promise.all(kept)).map((gaps) => ({ waited: sum(gaps), gap: Math.max(...gaps) }))
+  for (const { gap } of longest) expect(gap).toBeLessThan(LEASE_MS)
+  expect(Math.max(...longest.map(({ waited }) => waited))).toBeGreaterThan(3 * LEASE_MS)
+  await sql`truncate archive.budgets`.execute(db)
+})
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
+
+/** A clock that stands still but for those who sleep, and for who moves it. */
+function handClock(): Clock & { time: number; slept: number[] } {
+  const clock = {
+    time: 0,
+    slept: [] as number[],
+    now: () => clock.time,
+    async sleep(durationMs: number, signal?: AbortSignal) {
+      await new Promise(setImmediate)
+      signal?.throwIfAborted()
+      clock.slept.push(durationMs)
+      clock.time += durationMs
+    },
+  }
+  return clock
+}
 
 test('a way back from the database that has become longer for good is no lateness', async () => {
   const { db, context } = archive
@@ -145,26 +226,35 @@ test('a room whose budget is out of reach is given back without cost', async () 
   await sql`truncate archive.budgets`.execute(archive.db)
 })
 
-test('whoever wakes up late for a slot takes another, so that requests held up together do not arrive together', async () => {
-  const { db, context } = archive
-  let now = 0
-  const slotsAwaited: number[] = []
-  const clock: Clock = {
-    now: () => now,
-    async sleep(durationMs) {
-      now += durationMs
-      // Short ones are there to see whether this process wakes up in time.
-      if (durationMs < 100) return
-      // The first wait for a slot lasts ten seconds too long, as in a process that was stopped.
-      if (slotsAwaited.push(durationMs) === 1) now += 10_000
+test('a process that was stopped before its request left does not send it then, but takes another slot', async () => {
+  const { context, simulator, school } = archive
+  const clock = handClock()
+  let stops = 1
+  const lcic = createLcic({
+    endpoint: new URL(simulator.endpoint),
+    credentials() {
+      // Between the slot and the signature.
+      if (slots > 0 && stops-- > 0) clock.time += 10_000
+      return simulator.credentials
+    },
+  })
+  let slots = 0
+  const inner = createBudget({ ...context, lcic, clock, requestsPerSecond: 20 })
+  const budget: Budget = {
+    ...inner,
+    async take(action, wait) {
+      const slot = await inner.take(action, wait)
+      slots++
+      return slot
     },
   }
-  const shared = createBudget({ db, lcic: context.lcic, clock, requestsPerSecond: 1 })
-  await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
-  expect(slotsAwaited).toHaveLength(0)
-  await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
-  expect(slotsAwaited).toHaveLength(2)
-  await sql`truncate archive.budgets`.execute(db)
+  const { roomId } = school.addRoom({ members: 1 })
+  const sent = simulator.requests.length
+  const report = await archiveRoom({ ...context, lcic, clock, budget }, roomId, { waitMs: 0 })
+  lcic.close()
+  expect(report).toMatchObject({ outcome: 'archived', requests: 1 })
+  expect({ slots, requests: simulator.requests.length - sent }).toEqual({ slots: 2, requests: 1 })
+  await sql`truncate archive.budgets`.execute(archive.db)
 })
 
 test('100 rooms at once at 20 requests a second: all are archived, at that pace, and a refusal costs no room anything', async () => {

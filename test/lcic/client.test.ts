@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { AddressInfo, Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLcic, type Lcic } from '../../lib/lcic/client'
 import { SourceError } from '../../lib/lcic/errors'
 import { School, type Simulator, startSimulator } from '../../lib/simulator'
@@ -38,19 +38,71 @@ test('a page comes with its text, figures and RequestId', async () => {
   expect(Response.MemberRecords).toEqual(room.members)
 })
 
-test('one connection serves many requests', async () => {
+/** A server that answers any request, and tells of connections. */
+async function countConnections() {
+  const sockets = new Set<Socket>()
   let connections = 0
   const server = createServer((_, response) =>
     response.end('{"Response":{"RequestId":"r","Total":0,"MemberRecords":[]}}'),
   )
-  server.on('connection', () => connections++)
+  server.on('connection', (socket) => {
+    connections++
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
-  const kept = createLcic({ endpoint: new URL(`http://127.0.0.1:${port}`), credentials: () => credentials })
-  for (let request = 0; request < 5; request++) await kept.describeRoomStatistics(1n, 1)
-  kept.close()
-  server.close()
-  expect(connections).toBe(1)
+  const client = createLcic({ endpoint: new URL(`http://127.0.0.1:${port}`), credentials: () => credentials })
+  return {
+    client,
+    count: () => connections,
+    async cutAll() {
+      const closed = [...sockets].map((socket) => once(socket, 'close'))
+      for (const socket of sockets) socket.destroy()
+      await Promise.all(closed)
+    },
+    close() {
+      client.close()
+      server.close()
+    },
+  }
+}
+
+test('one connection serves many requests, and one more is kept to spare', async () => {
+  const { client, count, close } = await countConnections()
+  for (let request = 0; request < 5; request++) await client.describeRoomStatistics(1n, 1)
+  close()
+  expect(count()).toBe(2)
+})
+
+test('once prepared, a request leaves on a connection that is there already', async () => {
+  const { client, count, close } = await countConnections()
+  await client.prepare()
+  await vi.waitFor(() => expect(count()).toBe(1))
+  await client.prepare()
+  await client.describeRoomStatistics(1n, 1)
+  expect(count()).toBeLessThanOrEqual(2)
+  await vi.waitFor(() => expect(count()).toBe(2))
+  close()
+})
+
+test('a spare connection that the server closes is not used, and not missed', async () => {
+  const { client, cutAll, count, close } = await countConnections()
+  await client.prepare()
+  await vi.waitFor(() => expect(count()).toBe(1))
+  await cutAll()
+  await new Promise(setImmediate)
+  await client.describeRoomStatistics(1n, 1)
+  close()
+})
+
+test('what is thrown as a request is about to leave keeps it here', async () => {
+  const reason = new Error('not now')
+  const beforeSend = () => {
+    throw reason
+  }
+  await expect(lcic.describeRoomStatistics(1n, 1, { beforeSend })).rejects.toBe(reason)
+  expect(simulator.requests).toEqual([])
 })
 
 test('the content hash leaves the RequestId out, and nothing else', async () => {
