@@ -64,8 +64,8 @@ export async function archiveRoom(context: ArchiveContext, roomId: bigint, patie
 export interface LeasedRoomOptions {
   /** When the work on it began, by the context's clock; now, if absent. */
   readonly startedAt?: number
-  /** Whether a refused request is this room's own fault, and no reason to stop. Never, if absent. */
-  readonly isRoomsFault?: (roomId: bigint, code: string) => boolean
+  /** Whether a request refused with this code is the room's own fault, and no reason to stop. Never, if absent. */
+  readonly isRoomsFault?: (code: string) => boolean
 }
 
 /** Archives a room whose lease this process has. See {@link archiveRoom}. */
@@ -95,7 +95,7 @@ async function readUntilSettled(
   context: ArchiveContext,
   lease: Lease,
   patience: Patience,
-  isRoomsFault: (roomId: bigint, code: string) => boolean,
+  isRoomsFault: (code: string) => boolean,
 ): Promise<Result> {
   const { db, clock } = context
   for (let reads = 1, requests = 0; ; reads++) {
@@ -109,7 +109,7 @@ async function readUntilSettled(
       requests += requestIds.length - resumed
       const result = { ...read, attempt: begun.attempt, requests, requestId: requestIds.at(-1) }
       if (!found) return { ...result, state: 'archived' }
-      const isOwnFault = found.kind === 'configuration' && isRoomsFault(lease.roomId, found.code)
+      const isOwnFault = found.kind === 'configuration' && isRoomsFault(found.code)
       const failure: Failure = isOwnFault ? { ...found, kind: 'refused' } : found
       const delayMs = rereadDelayMs(failure.kind, reads)
       if (delayMs === undefined) {

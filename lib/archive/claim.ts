@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { hintRooms } from '../db/hint-rooms'
-import { claimDueRooms, claimRoom, findJob, type Lease, leaseHolders } from '../db/leases'
+import { type ClaimedRoom, claimDueRooms, claimRoom, findJob, type Lease, leaseHolders } from '../db/leases'
 import type { ArchiveContext, Patience } from './context'
 
 /** How often a room that someone else works on is looked at again. */
@@ -41,7 +41,7 @@ export async function claimNamedRoom(
 export async function claimDue(
   { db, now }: ArchiveContext,
   { limit, own = [], holder = newHolder() }: { limit: number; own?: readonly string[]; holder?: string },
-): Promise<Lease[]> {
+): Promise<ClaimedRoom[]> {
   const leases = await claimDueRooms(db, { holder, now: now(), limit, dead: own })
   if (leases.length > 0) return leases
   const dead = (await leaseHolders(db, { now: now() })).filter(isDeadNeighbour)

@@ -2,7 +2,7 @@ import { hintRooms, type RoomHint } from '../db/hint-rooms'
 import { copyFacts, recordRooms } from '../db/known-rooms'
 import { beginSweep, endSweep } from '../db/sweep-marks'
 import { ArchiveError, describeError } from '../errors'
-import { mendOf, SourceError } from '../lcic/errors'
+import { mayConcernSubject, mendOf, SourceError } from '../lcic/errors'
 import { type ListedRoom, roomStatus } from '../lcic/rooms'
 import { ConfigurationError } from './archive-room'
 import type { ArchiveContext, Patience } from './context'
@@ -19,7 +19,16 @@ export interface SweepReport extends Span {
   readonly newJobs: number
   readonly requests: number
   /** Why it did not see everything. What it saw is kept, and the next sweep looks there again. */
-  readonly message?: string
+  readonly failure?: SweepFailure
+}
+
+export interface SweepFailure {
+  /** LCIC's code of what went wrong, or this program's own (`E_…`). */
+  readonly code: string
+  /** LCIC refuses to list this very app, as long as nothing is mended. */
+  readonly isRefused: boolean
+  /** What is wrong, and the mend. */
+  readonly reason: string
 }
 
 export interface SweepOptions {
@@ -39,7 +48,7 @@ export interface SweepOptions {
  * that is: sweeps that failed are made up for. That mark moves only when everything has been seen.
  *
  * @returns a report for each app; one that could not be swept whole delays no other
- * @throws {ConfigurationError} when LCIC refuses credentials or parameters
+ * @throws {ConfigurationError} when LCIC refuses the credentials
  * @throws the signal's reason once aborted
  */
 export async function sweep(context: ArchiveContext, options: SweepOptions): Promise<SweepReport[]> {
@@ -62,18 +71,16 @@ async function sweepApp(
   const seen = new Map<bigint, boolean>()
   const requestIds: string[] = []
   let newJobs = 0
-  let failure: unknown
+  let error: unknown
   try {
     for await (const rooms of listRooms(context, sdkAppId, span, patience, requestIds)) {
       newJobs += await remember(context, rooms)
       for (const room of rooms) seen.set(room.roomId, isOver(room))
       observe?.({ type: 'listed', rooms: seen.size })
     }
-  } catch (error) {
-    failure = error
+  } catch (thrown) {
+    error = thrown
   }
-  const message = failure === undefined ? undefined : describeError(failure).message
-  const isWhole = message === undefined
   const report = {
     sdkAppId,
     ...span,
@@ -81,23 +88,31 @@ async function sweepApp(
     ended: [...seen.values()].filter((over) => over).length,
     newJobs,
     requests: requestIds.length,
-    ...(!isWhole && { message: `App ${sdkAppId} was not swept whole: ${message}` }),
+    ...(error !== undefined && { failure: failureOf(error) }),
   }
+  const { failure } = report
   await endSweep(db, {
     sdkAppId,
     now: context.now(),
     rooms: seen.size,
-    ...(isWhole && !given && { sweptUntil: startedAt }),
-    ...(!isWhole && { errorMessage: message }),
+    ...(!failure && !given && { sweptUntil: startedAt }),
+    ...(failure && { errorMessage: failure.reason }),
   })
-  log[isWhole ? 'info' : 'error']({ ...report, sdkAppId: String(sdkAppId) }, 'sweep')
-  if (failure instanceof SourceError && failure.kind === 'configuration') {
-    throw new ConfigurationError(failure.code, `App ${sdkAppId}: ${failure.message} ${mendOf(failure.code)}`)
-  }
+  log[failure ? 'error' : 'info']({ ...report, sdkAppId: String(sdkAppId) }, 'sweep')
   signal?.throwIfAborted()
+  if (failure?.isRefused && !mayConcernSubject(failure.code)) {
+    throw new ConfigurationError(failure.code, `App ${sdkAppId}: ${failure.reason}`)
+  }
   // Anything but the source's doing is not to be passed over.
-  if (!isWhole && !(failure instanceof ArchiveError)) throw failure
+  if (failure && !(error instanceof ArchiveError)) throw error
   return report
+}
+
+function failureOf(error: unknown): SweepFailure {
+  const { code = 'E_UNEXPECTED', message } = describeError(error)
+  const isRefused = error instanceof SourceError && error.kind === 'configuration'
+  const mend = mayConcernSubject(code) ? 'Check LCIC_SDK_APP_IDS.' : mendOf(code)
+  return { code, isRefused, reason: isRefused ? `${message.replace(/[.\s]+$/, '')} (${code}). ${mend}` : message }
 }
 
 /** Remembers a page of rooms and hints at those that have news, together. @returns how many jobs are new */

@@ -1,7 +1,7 @@
 import { linkedController } from '../abort'
 import { databaseUnreachable, isConnectionProblem, isDatabaseTrouble } from '../db/connect'
-import { LEASE_MS, type Lease, nextDueInMs } from '../db/leases'
-import { mayConcernOneRoom } from '../lcic/errors'
+import { type ClaimedRoom, LEASE_MS, nextDueInMs } from '../db/leases'
+import { mayConcernSubject } from '../lcic/errors'
 import { archiveLeasedRoom, type RoomReport } from './archive-room'
 import { claimDue, newHolder } from './claim'
 import type { ArchiveContext, Patience } from './context'
@@ -40,7 +40,7 @@ const SOON_MS = 250
 /** Nothing due for so long is idle. */
 const IDLE_MS = 60_000
 
-/** So many different rooms refused one after the other, and it is no room's fault. */
+/** So many different rooms refused for the first time, one after the other, and it is no room's fault. */
 const REFUSALS_TO_STOP = 3
 
 /** Errors of the database one after the other, connections lost not counted, after which trying on is pointless. */
@@ -85,8 +85,10 @@ export async function work(
   let troubleSince: number | undefined
   let fatal: { readonly error: unknown } | undefined
 
-  function isRoomsFault(roomId: bigint, code: string): boolean {
-    if (!mayConcernOneRoom(code)) return false
+  function isRoomsFault({ roomId, wasRefused }: ClaimedRoom, code: string): boolean {
+    if (!mayConcernSubject(code)) return false
+    // Rooms that are always refused may come by together, with no other between.
+    if (wasRefused) return true
     refused.add(roomId)
     return refused.size < REFUSALS_TO_STOP
   }
@@ -132,8 +134,9 @@ export async function work(
     timer.unlink()
   }
 
-  function take(lease: Lease): void {
-    const task = archiveLeasedRoom(context, lease, patience, { isRoomsFault })
+  function take(lease: ClaimedRoom): void {
+    const isOwnFault = (code: string) => isRoomsFault(lease, code)
+    const task = archiveLeasedRoom(context, lease, patience, { isRoomsFault: isOwnFault })
       .then(settled, async (error: unknown) => {
         if (isDatabaseTrouble(error)) {
           unreturned.set(lease.holder, clock.now())

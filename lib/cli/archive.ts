@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import type { RoomReport } from '../archive/archive-room'
 import { archiveRooms } from '../archive/archive-rooms'
+import { isUnreachable } from '../lcic/errors'
 import { duration, roomIds } from './arguments'
 import { ExitCode, setExitCode } from './exit-code'
 import { counted, print, printJson, seconds, table } from './output'
@@ -95,9 +96,7 @@ function isArchived({ outcome }: RoomReport): boolean {
 /** Out of reach only if that is all that was found out. */
 function exitCodeOf(reports: readonly RoomReport[]): ExitCode {
   if (reports.every(isArchived)) return ExitCode.done
-  return reports.every(({ code }) => code === 'E_NETWORK' || code === 'E_TIMEOUT')
-    ? ExitCode.unreachable
-    : ExitCode.incomplete
+  return reports.every(({ code }) => isUnreachable(code)) ? ExitCode.unreachable : ExitCode.incomplete
 }
 
 function sum(reports: readonly RoomReport[], value: (report: RoomReport) => number): number {

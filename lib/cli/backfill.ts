@@ -14,7 +14,7 @@ import { showListing, showProgress } from './progress'
 import { jsonOf, unarchivedRooms, workText } from './run'
 import { archiveContext, type DatabaseSession, openDatabase, readConfigWithCredentials } from './session'
 import { interruption } from './signals'
-import { jsonSweep, printSweeps, requireApps, spanOf } from './sweep'
+import { exitCodeOfSweeps, jsonSweep, printSweeps, requireApps, spanOf } from './sweep'
 
 interface BackfillArguments {
   readonly from: Date
@@ -36,8 +36,7 @@ export function backfillCommand(): Command {
 Stop it whenever you like and start it again: what is archived stays, and is not asked for again. LCIC may delete its data
 after 180 days, so the oldest rooms come first. Workers (\`run\`) may help at the same time.
 
-Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 the database is out of reach,
-with --plan also LCIC.
+Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 LCIC or the database is out of reach.
 
 Examples:
   $ lcic-archive backfill --from 2026-03-01 --to 2026-04-01 --plan
@@ -96,8 +95,8 @@ async function backfill({ config, db, sdkAppIds, span, json }: Run): Promise<voi
     printSweeps(reports)
     print(workText(done, durationMs))
   }
-  const isWhole = unarchived.size() === 0 && reports.every(({ message }) => message === undefined)
-  setExitCode(isWhole ? ExitCode.done : ExitCode.incomplete)
+  const swept = exitCodeOfSweeps(reports)
+  setExitCode(swept === ExitCode.done ? unarchived.exitCode() : swept)
 }
 
 function planText(plan: BackfillPlan, requestsPerSecond: number): string {

@@ -15,7 +15,7 @@ import { showProgress } from './progress'
 import { workText } from './run'
 import { archiveContext, openEmbedded } from './session'
 import { interruption } from './signals'
-import { printStatus, problemsOf } from './status'
+import { knownUpToOf, printStatus, problemsOf } from './status'
 
 /** Where the simulated answers take as long as real ones from nearby. */
 const LATENCY = { min: 20, max: 80 }
@@ -69,7 +69,7 @@ async function archiveSchoolDay(simulator: Simulator): Promise<void> {
     await showAttendance(db)
     print('\nIs it complete? What `lcic-archive status` says:\n')
     const status = await readStatus(db, { now: databaseTime })
-    printStatus(status, problemsOf(status))
+    printStatus(status, problemsOf(status), knownUpToOf(status, sdkAppIds))
     print(`
 Ask it yourself:
   npx lcic-archive sql --demo "${question}"

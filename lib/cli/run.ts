@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { RoomReport } from '../archive/archive-room'
 import { type WorkDone, work } from '../archive/work'
+import { isUnreachable } from '../lcic/errors'
 import { ExitCode, setExitCode } from './exit-code'
 import { counted, print, printJson, seconds } from './output'
 import { showProgress } from './progress'
@@ -22,8 +23,8 @@ Start as many as you like, on as many machines: they share the jobs and the requ
 worker within 5 s; its rooms are given back. One that is killed loses nothing: others take its rooms within a minute.
 Jobs come from \`sweep\` and from \`archive\`.
 
-Exit code: 0 done or told to stop; with --until-idle 1 if rooms were put off and not archived since; 2 LCIC refuses the
-credentials; 3 the database is out of reach.
+Exit code: 0 done or told to stop; 1 (with --until-idle) rooms were put off and not archived since; 2 usage,
+configuration, or LCIC refuses the credentials; 3 LCIC (with --until-idle) or the database is out of reach.
 
 Examples:
   $ lcic-archive sweep && lcic-archive run --until-idle
@@ -51,19 +52,26 @@ Examples:
       const durationMs = performance.now() - startedAt
       if (json) printJson({ ...jsonOf(done), not_archived: unarchived.size(), duration_ms: Math.round(durationMs) })
       else print(workText(done, durationMs))
-      setExitCode(unarchived.size() > 0 && !interruption.aborted ? ExitCode.incomplete : ExitCode.done)
+      setExitCode(interruption.aborted ? ExitCode.done : unarchived.exitCode())
     })
 }
 
 /** The rooms that were put off and not archived since. */
-export function unarchivedRooms(): { note(report: RoomReport): void; size(): number } {
+export function unarchivedRooms(): { note(report: RoomReport): void; size(): number; exitCode(): ExitCode } {
   const rooms = new Set<bigint>()
+  let isReached = false
   return {
-    note({ roomId, outcome, state }) {
+    note({ roomId, outcome, state, code }) {
+      if (outcome === 'busy') return
+      if (!isUnreachable(code)) isReached = true
       if (state === 'archived' || state === 'expired') rooms.delete(roomId)
-      else if (outcome !== 'busy') rooms.add(roomId)
+      else rooms.add(roomId)
     },
     size: () => rooms.size,
+    exitCode() {
+      if (rooms.size === 0) return ExitCode.done
+      return isReached ? ExitCode.incomplete : ExitCode.unreachable
+    },
   }
 }
 

@@ -41,13 +41,16 @@ Examples:
 `,
     )
     .action(async ({ failed, json }: { failed?: boolean; json?: boolean }) => {
-      await using session = await openDatabase(readConfig())
+      const config = readConfig()
+      await using session = await openDatabase(config)
       const status = await readStatus(session.db, { now: databaseTime })
       const problems = problemsOf(status)
+      const knownUpTo = knownUpToOf(status, config.sdkAppIds)
       const unarchived = failed ? await readFailedRooms(session.db, { limit: MOST_FAILED }) : undefined
-      if (json) printJson({ ...jsonOf(status, problems), ...(unarchived && { rooms: unarchived.map(jsonRoom) }) })
+      if (json)
+        printJson({ ...jsonOf(status, problems, knownUpTo), ...(unarchived && { rooms: unarchived.map(jsonRoom) }) })
       else if (unarchived) printFailed(unarchived)
-      else printStatus(status, problems)
+      else printStatus(status, problems, knownUpTo)
       setExitCode(problems.length > 0 ? ExitCode.incomplete : ExitCode.done)
     })
 }
@@ -57,10 +60,22 @@ export function problemsOf({ days }: Status): string[] {
   const total = totalOf(days)
   const problem = (rooms: number, what: string) => (rooms > 0 ? [`${counted(rooms, 'room')} ${what}`] : [])
   return [
-    ...problem(total.gap, 'ended and have no job: run lcic-archive sweep'),
-    ...problem(total.passedDeadline, 'passed the deadline: LCIC may have deleted their data'),
+    ...problem(total.gap, 'ended without a job: run lcic-archive sweep'),
+    ...problem(total.passedDeadline, 'past the deadline: LCIC may have deleted the data'),
     ...problem(total.failed, 'failed: lcic-archive status --failed says why, lcic-archive retry --failed tries again'),
   ]
+}
+
+/**
+ * Up to when all rooms that ended are known: those of the apps that are configured, or else of all that were ever swept.
+ *
+ * @returns null if one of them never was swept whole
+ */
+export function knownUpToOf({ sweeps }: Status, sdkAppIds: readonly bigint[]): Date | null {
+  const marks = new Map(sweeps.map(({ sdkAppId, sweptUntil }) => [sdkAppId, sweptUntil?.getTime()]))
+  const apps = sdkAppIds.length > 0 ? sdkAppIds : [...marks.keys()]
+  const first = Math.min(...apps.map((app) => marks.get(app) ?? Number.NaN))
+  return Number.isFinite(first) ? new Date(first) : null
 }
 
 type Counts = Omit<DayStatus, 'day' | 'sdkAppId'>
@@ -80,7 +95,7 @@ function totalOf(days: readonly DayStatus[]): Counts {
 }
 
 /** The status for people. */
-export function printStatus(status: Status, problems: readonly string[]): void {
+export function printStatus(status: Status, problems: readonly string[], knownUpTo: Date | null): void {
   const { days, waiting, upcoming, rereads, oldestDueAt, freshness, sweeps, budgets } = status
   const shown = days.filter((day, index) => index >= days.length - DAYS_SHOWN || day.archived < day.ended - day.expired)
   const total = { day: 'all days', sdkAppId: null, ...totalOf(days) }
@@ -107,7 +122,7 @@ export function printStatus(status: Status, problems: readonly string[]): void {
   const { rooms, p50Ms, p95Ms } = freshness
   if (rooms > 0) {
     print(
-      `Archived within a day: ${counted(rooms, 'room')}, half of them within ${span(p50Ms)} of their end, 95 % within ${span(p95Ms)}.`,
+      `Archived in the last 24 hours: ${counted(rooms, 'room')}, half of them within ${span(p50Ms)} of their end, 95 % within ${span(p95Ms)}.`,
     )
   }
   for (const { sdkAppId, sweptUntil, errorMessage } of sweeps) {
@@ -121,7 +136,12 @@ export function printStatus(status: Status, problems: readonly string[]): void {
       `${budget.split(' ')[0]}: ${counted(lastMinute, 'request')} in the last minute, the next can be sent in ${(backlogMs / 1000).toFixed(1)} s.`,
     )
   }
-  print(problems.length > 0 ? `\n${problems.map((problem) => `! ${problem}.`).join('\n')}` : '\nNothing is amiss.')
+  print(problems.length > 0 ? `\n${problems.map((problem) => `! ${problem}.`).join('\n')}` : `\n${allWell(knownUpTo)}`)
+}
+
+function allWell(knownUpTo: Date | null): string {
+  const rooms = knownUpTo ? `each room that ended by ${short(knownUpTo)}` : 'each room that was named'
+  return `Nothing is amiss: ${rooms} is archived, or it stands above why not.`
 }
 
 function waitingText({ reason, rooms, nextAt, nearestDeadlineAt }: WaitingStatus): string {
@@ -147,12 +167,13 @@ function span(durationMs: number | null): string {
   return minutes < 120 ? `${minutes.toFixed(1)} min` : `${(minutes / 60).toFixed(1)} h`
 }
 
-function jsonOf(status: Status, problems: readonly string[]) {
+function jsonOf(status: Status, problems: readonly string[], knownUpTo: Date | null) {
   const { readAt, days, waiting, upcoming, rereads, oldestDueAt, freshness, sweeps, budgets } = status
   return {
     complete: problems.length === 0,
     problems,
     read_at: readAt,
+    known_up_to: knownUpTo,
     total: jsonCounts(totalOf(days)),
     days: days.map(({ day, sdkAppId, ...counts }) => ({ day, sdk_app_id: sdkAppId, ...jsonCounts(counts) })),
     waiting: waiting.map(({ reason, rooms, nextAt, nearestDeadlineAt }) => ({

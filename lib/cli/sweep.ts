@@ -4,6 +4,7 @@ import type { Span } from '../archive/list-rooms'
 import { type SweepReport, sweep } from '../archive/sweep'
 import type { Config } from '../config'
 import { UsageError } from '../errors'
+import { isUnreachable } from '../lcic/errors'
 import { moment } from './arguments'
 import { ExitCode, setExitCode } from './exit-code'
 import { print, printable, printJson, table } from './output'
@@ -33,8 +34,8 @@ LCIC_SDK_APP_IDS says which apps. Without --from it looks back ARCHIVE_SWEEP_LOO
 sweep, however long ago that was. Rooms that are planned or in class get a job for when they are planned to end. Nothing is
 archived yet: that is done by \`run\`.
 
-Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration,
-3 the database is out of reach.
+Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration, 3 LCIC or the database is
+out of reach.
 
 Examples:
   $ LCIC_SDK_APP_IDS=1400000001 lcic-archive sweep
@@ -59,7 +60,7 @@ Examples:
       const described = await describeRooms(context, { most: DESCRIBE.most, patience })
       if (json) printJson({ apps: reports.map(jsonSweep), described })
       else printSweeps(reports)
-      setExitCode(reports.some(({ message }) => message !== undefined) ? ExitCode.incomplete : ExitCode.done)
+      setExitCode(exitCodeOfSweeps(reports))
     })
 }
 
@@ -93,9 +94,18 @@ export function printSweeps(reports: readonly SweepReport[]): void {
       { title: 'requests', value: ({ requests }) => requests, align: 'right' },
     ]),
   )
-  for (const { message } of reports) if (message) print(message)
+  for (const { sdkAppId, failure } of reports) {
+    if (failure) print(`App ${sdkAppId} was not swept whole: ${failure.reason}`)
+  }
 }
 
-export function jsonSweep({ sdkAppId, newJobs, ...report }: SweepReport) {
-  return { sdk_app_id: sdkAppId, ...report, new_jobs: newJobs }
+export function jsonSweep({ sdkAppId, newJobs, failure, ...report }: SweepReport) {
+  const why = failure && { code: failure.code, message: failure.reason }
+  return { sdk_app_id: sdkAppId, ...report, new_jobs: newJobs, ...why }
+}
+
+export function exitCodeOfSweeps(reports: readonly SweepReport[]): ExitCode {
+  if (reports.some(({ failure }) => failure?.isRefused)) return ExitCode.usage
+  if (reports.every(({ failure }) => isUnreachable(failure?.code))) return ExitCode.unreachable
+  return reports.some(({ failure }) => failure) ? ExitCode.incomplete : ExitCode.done
 }

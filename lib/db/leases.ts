@@ -9,6 +9,12 @@ export interface Lease {
   readonly holder: string
 }
 
+/** A room taken because it was due. */
+export interface ClaimedRoom extends Lease {
+  /** LCIC refused the last request for it. */
+  readonly wasRefused: boolean
+}
+
 /** How long a lease lasts when it is not renewed; each landed page, each retry and each long wait renews it. */
 export const LEASE_MS = 60_000
 
@@ -40,8 +46,8 @@ export async function claimRoom(
 export async function claimDueRooms(
   db: Kysely<Database>,
   { holder, now, limit, dead = [] }: { holder: string; now: Instant; limit: number; dead?: readonly string[] },
-): Promise<Lease[]> {
-  const { rows } = await sql<{ room_id: bigint; leased_by: string }>`
+): Promise<ClaimedRoom[]> {
+  const { rows } = await sql<{ room_id: bigint; leased_by: string; refused: boolean }>`
     with unarchived as materialized (
       select room_id from archive.jobs
       where state = 'pending' and due_at <= ${now} and ${isFree(now, dead)}
@@ -59,8 +65,8 @@ export async function claimDueRooms(
     set leased_by = ${holder} || '-' || room_id, lease_until = ${later(now, LEASE_MS)}, last_attempt_at = ${now},
       updated_at = ${now}
     where room_id = any (array(select room_id from unarchived union all select room_id from rereads))
-    returning room_id, leased_by`.execute(db)
-  return rows.map((row) => ({ roomId: row.room_id, holder: row.leased_by }))
+    returning room_id, leased_by, reason is not distinct from 'refused' as refused`.execute(db)
+  return rows.map((row) => ({ roomId: row.room_id, holder: row.leased_by, wasRefused: row.refused }))
 }
 
 /** `dead` are holders of single rooms, or of all that one claim has taken. */

@@ -139,12 +139,12 @@ export async function readStatus(db: Kysely<Database>, { now }: { now: Instant }
 
 /**
  * Of `known_rooms k` and `jobs j`, either of which may lack the room: planned rooms and classes going on are not meant,
- * unless that was so long ago that nobody can have looked since.
+ * unless that was so long ago that nobody can have looked since. A room of which LCIC does not say how far it is, is.
  */
 function isOver(now: Instant) {
   return sql`(
-    k.status in (2, 3) or k.room_id is null or coalesce(j.state, 'pending') <> 'pending'
-    or k.status is null and j.room_id is not null or coalesce(j.deadline_at < ${now}, false))`
+    coalesce(k.status, 2) in (2, 3) or coalesce(j.state, 'pending') <> 'pending'
+    or coalesce(j.deadline_at < ${now}, false))`
 }
 
 /** A room that was not archived, and why. */

@@ -71,9 +71,14 @@ const prefixes = new Map<string, FailureKind>([
 const configurationFamilies =
   /^(AuthFailure|UnauthorizedOperation|Invalid|Missing|Unknown|Unsupported|NoSuch|ActionOffline|Ip)/
 
-/** Whether a refusal as wrongly asked may be due to the very room that was asked for. */
-export function mayConcernOneRoom(code: string): boolean {
+/** Whether a refusal as wrongly asked may be due to the very room, or app, that was asked for. */
+export function mayConcernSubject(code: string): boolean {
   return /^(Invalid|Missing|Unknown|Unsupported)/.test(code)
+}
+
+/** Whether no answer came at all: LCIC is out of reach. */
+export function isUnreachable(code: string | undefined): boolean {
+  return code === 'E_NETWORK' || code === 'E_TIMEOUT'
 }
 
 /** What to mend when LCIC refuses a request as such. */

@@ -147,3 +147,13 @@ test('a room whose slot comes after the deadline is given back without cost', as
   expect(await jobs()).toMatchObject([{ state: 'pending', attempts: 0, failing_since: null, reason: 'throttled' }])
   await expectNoLease()
 })
+
+test('rooms that were refused before do not stop the work, however many come by together', async () => {
+  const poisonous = await addRooms(...small(6))
+  archive.simulator.setFaults(() => ({ kind: 'error', code: 'InvalidParameter' }))
+  await sql`update archive.jobs set reason = 'refused', reason_since = now(), failing_since = now()`.execute(archive.db)
+  expect(await workOff()).toMatchObject({ archived: 0, putOff: poisonous.length })
+  const { due_at } = (await jobs('pending'))[0] ?? {}
+  expect(due_at?.getTime()).toBeGreaterThan(Date.now() + 9 * 60_000)
+  await expectNoLease()
+})

@@ -106,8 +106,8 @@ test('lcic-archive run --help', async () => {
     worker within 5 s; its rooms are given back. One that is killed loses nothing: others take its rooms within a minute.
     Jobs come from \`sweep\` and from \`archive\`.
 
-    Exit code: 0 done or told to stop; with --until-idle 1 if rooms were put off and not archived since; 2 LCIC refuses the
-    credentials; 3 the database is out of reach.
+    Exit code: 0 done or told to stop; 1 (with --until-idle) rooms were put off and not archived since; 2 usage,
+    configuration, or LCIC refuses the credentials; 3 LCIC (with --until-idle) or the database is out of reach.
 
     Examples:
       $ lcic-archive sweep && lcic-archive run --until-idle
@@ -133,8 +133,8 @@ test('lcic-archive sweep --help', async () => {
     sweep, however long ago that was. Rooms that are planned or in class get a job for when they are planned to end. Nothing is
     archived yet: that is done by \`run\`.
 
-    Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration,
-    3 the database is out of reach.
+    Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration, 3 LCIC or the database is
+    out of reach.
 
     Examples:
       $ LCIC_SDK_APP_IDS=1400000001 lcic-archive sweep
@@ -160,8 +160,7 @@ test('lcic-archive backfill --help', async () => {
     Stop it whenever you like and start it again: what is archived stays, and is not asked for again. LCIC may delete its data
     after 180 days, so the oldest rooms come first. Workers (\`run\`) may help at the same time.
 
-    Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 the database is out of reach,
-    with --plan also LCIC.
+    Exit code: 0 all are archived, 1 some are not, 2 usage or configuration, 3 LCIC or the database is out of reach.
 
     Examples:
       $ lcic-archive backfill --from 2026-03-01 --to 2026-04-01 --plan

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { hintRooms } from '../../lib/db/hint-rooms'
 import { databaseTime } from '../../lib/db/instant'
 import { recordRooms } from '../../lib/db/known-rooms'
 import { openTestArchive, type TestArchive } from '../support/archive'
@@ -119,6 +120,32 @@ describe('sweep', () => {
     `)
   })
 
+  test('an app that LCIC refuses to list is named with the mend, ends with 2, and keeps no other from being swept', async () => {
+    for (let count = 0; count < 3; count++) archive.school.addRoom()
+    let asked = 0
+    archive.simulator.setFaults(() =>
+      asked++ === 0 ? { kind: 'error', code: 'InvalidParameter.SdkAppId' } : undefined,
+    )
+    const { exitCode, stdout } = await run(['sweep'], { LCIC_SDK_APP_IDS: '1499999999,1400000001' })
+    expect(exitCode).toBe(2)
+    expect(stdout).toMatch(
+      /App 1499999999 was not swept whole: .* \(InvalidParameter\.SdkAppId\)\. Check LCIC_SDK_APP_IDS\.\n$/,
+    )
+    expect(await rowCounts()).toMatchObject({ jobs: 3, known_rooms: 3, sweeps: 2 })
+  })
+
+  test.each([
+    ['sweep', /App 1400000001 was not swept whole: LCIC could not be reached/],
+    ['backfill --from 1d', /App 1400000001 was not swept whole: LCIC could not be reached/],
+    ['backfill --from 1d --plan', /LCIC could not be reached: .*\[E_NETWORK\]/],
+    ['run --until-idle', /0 rooms archived, 1 attempt put off/],
+  ])('LCIC out of reach ends %s with 3', async (command, told) => {
+    await hintRooms(archive.db, { hints: [{ roomId: 312345678n }], hintedBy: 'command', now: databaseTime })
+    const { exitCode, stdout, stderr } = await run(command.split(' '), { LCIC_ENDPOINT: 'http://127.0.0.1:1' })
+    expect(`${stdout}${stderr}`).toMatch(told)
+    expect(exitCode).toBe(3)
+  })
+
   test.each([
     ['no apps', ['sweep'], { LCIC_SDK_APP_IDS: '' }, /LCIC_SDK_APP_IDS: names the apps to sweep, for example 14/],
     ['no apps to backfill', ['backfill', '--from', '7d'], { LCIC_SDK_APP_IDS: '' }, /LCIC_SDK_APP_IDS/],
@@ -172,7 +199,7 @@ describe('status', () => {
        all days                0           0          0          0          0         0      0 
       Never swept: rooms that nobody named are not known. Run lcic-archive sweep.
 
-      Nothing is amiss.
+      Nothing is amiss: each room that was named is archived, or it stands above why not.
       "
     `)
   })
@@ -195,12 +222,12 @@ describe('status', () => {
       1 room waiting (gone): next try 2026-01-01 00:00 UTC, nearest deadline 2026-01-01 00:00 UTC.
       1 room planned or in class.
       3 archived rooms will be read once more.
-      Archived within a day: 3 rooms, half of them within 0.0 min of their end, 95 % within 0.0 min.
+      Archived in the last 24 hours: 3 rooms, half of them within 0.0 min of their end, 95 % within 0.0 min.
       App 1400000001: all that LCIC lists is known up to 2026-01-01 00:00 UTC.
       DescribeRoomStatistics: 0 requests in the last minute, the next can be sent in 0.0 s.
       GetRooms: 0 requests in the last minute, the next can be sent in 0.0 s.
 
-      Nothing is amiss.
+      Nothing is amiss: each room that ended by 2026-01-01 00:00 UTC is archived, or it stands above why not.
       "
     `)
   })
@@ -225,13 +252,13 @@ describe('status', () => {
       ─────────────────────────────────────────────────────────────────────────────────────────────────
        2026-01-01    1400000001        3           1          0          0          0         1      1 
        all days                        3           1          0          0          0         1      1 
-      Archived within a day: 1 room, half of them within 0.0 min of their end, 95 % within 0.0 min.
+      Archived in the last 24 hours: 1 room, half of them within 0.0 min of their end, 95 % within 0.0 min.
       App 1400000001: all that LCIC lists is known up to 2026-01-01 00:00 UTC.
       DescribeRoomStatistics: 0 requests in the last minute, the next can be sent in 0.0 s.
       GetRooms: 0 requests in the last minute, the next can be sent in 0.0 s.
 
-      ! 1 room ended and have no job: run lcic-archive sweep.
-      ! 1 room passed the deadline: LCIC may have deleted their data.
+      ! 1 room ended without a job: run lcic-archive sweep.
+      ! 1 room past the deadline: LCIC may have deleted the data.
       ! 1 room failed: lcic-archive status --failed says why, lcic-archive retry --failed tries again.
       "
     `)
@@ -251,11 +278,12 @@ describe('status', () => {
     expect(JSON.parse(json.stdout)).toEqual({
       complete: false,
       problems: [
-        '1 room ended and have no job: run lcic-archive sweep',
-        '1 room passed the deadline: LCIC may have deleted their data',
+        '1 room ended without a job: run lcic-archive sweep',
+        '1 room past the deadline: LCIC may have deleted the data',
         '1 room failed: lcic-archive status --failed says why, lcic-archive retry --failed tries again',
       ],
       read_at: isoTime,
+      known_up_to: isoTime,
       total: counts,
       days: [{ day: expect.stringMatching(/^\d{4}-\d\d-\d\d$/), sdk_app_id: 1400000001, ...counts }],
       waiting: [],
