@@ -42,10 +42,14 @@ export async function claimDue(
   { db, now }: ArchiveContext,
   { limit, own = [], holder = newHolder() }: { limit: number; own?: readonly string[]; holder?: string },
 ): Promise<ClaimedRoom[]> {
-  const leases = await claimDueRooms(db, { holder, now: now(), limit, dead: own })
-  if (leases.length > 0) return leases
-  const dead = (await leaseHolders(db, { now: now() })).filter(isDeadNeighbour)
-  return dead.length > 0 ? claimDueRooms(db, { holder, now: now(), limit, dead }) : []
+  for (;;) {
+    const { leases, woken } = await claimDueRooms(db, { holder, now: now(), limit, dead: own })
+    if (leases.length > 0) return leases
+    if (woken > 0) continue
+    const dead = (await leaseHolders(db, { now: now() })).filter(isDeadNeighbour)
+    if (dead.length === 0) return []
+    return (await claimDueRooms(db, { holder, now: now(), limit, dead })).leases
+  }
 }
 
 /** A name for all that is claimed at once. */

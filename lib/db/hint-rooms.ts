@@ -46,8 +46,8 @@ export async function hintRooms(
   const soon = sql`greatest(excluded.due_at, ${earliestHinted(sql`coalesce(j.last_attempt_at, '-infinity')`, now)})`
   const { rows } = await sql<{ created: boolean }>`
     insert into archive.jobs as j (
-      room_id, sdk_app_id, due_at, deadline_at, hinted_by, ended_at, created_at, updated_at)
-    select room_id, max(sdk_app_id), greatest(${now}::timestamptz, ${notBefore}),
+      room_id, sdk_app_id, due_at, waits, deadline_at, hinted_by, ended_at, created_at, updated_at)
+    select room_id, max(sdk_app_id), greatest(${now}::timestamptz, ${notBefore}), coalesce(${notBefore} > ${now}, false),
       coalesce(max(ended_at), ${notBefore}, ${now}::timestamptz) + ${keptFor}, ${hintedBy}, max(ended_at), ${now}, ${now}
     from jsonb_to_recordset(${JSON.stringify(rooms)}::jsonb) as hint (
       room_id bigint, sdk_app_id bigint, ended_at timestamptz, not_before timestamptz)

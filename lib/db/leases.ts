@@ -39,18 +39,32 @@ export async function claimRoom(
   return rows.length === 1
 }
 
+/** Jobs whose time has come that one claim wakes; those that are left are woken by the next. */
+const MOST_WOKEN = 50
+
 /**
  * Takes the leases of rooms that are due: those to be archived first, the oldest deadline before all others, then those
  * to be read once more. Each row that another process is claiming at this moment is passed over.
+ *
+ * @returns besides, how many jobs it has found to be due by now: they can be had by the next claim
  */
 export async function claimDueRooms(
   db: Kysely<Database>,
   { holder, now, limit, dead = [] }: { holder: string; now: Instant; limit: number; dead?: readonly string[] },
-): Promise<ClaimedRoom[]> {
-  const { rows } = await sql<{ room_id: bigint; leased_by: string; refused: boolean }>`
-    with unarchived as materialized (
+): Promise<{ leases: ClaimedRoom[]; woken: number }> {
+  const { rows } = await sql<{ room_id: bigint | null; leased_by: string; refused: boolean; woken: number }>`
+    with woken as (
+      update archive.jobs set waits = false
+      where room_id = any (array(
+        select room_id from archive.jobs
+        where state = 'pending' and waits and due_at <= ${now}
+        order by due_at
+        limit ${MOST_WOKEN}
+        for update skip locked))
+      returning room_id
+    ), unarchived as materialized (
       select room_id from archive.jobs
-      where state = 'pending' and due_at <= ${now} and ${isFree(now, dead)}
+      where state = 'pending' and not waits and due_at <= ${now} and ${isFree(now, dead)}
       order by deadline_at, due_at
       limit ${limit}
       for update skip locked
@@ -60,13 +74,18 @@ export async function claimDueRooms(
       order by due_at
       limit greatest(0, ${limit}::int - (select count(*) from unarchived))
       for update skip locked
+    ), claimed as (
+      update archive.jobs
+      set leased_by = ${holder} || '-' || room_id, lease_until = ${later(now, LEASE_MS)}, last_attempt_at = ${now},
+        updated_at = ${now}
+      where room_id = any (array(select room_id from unarchived union all select room_id from rereads))
+      returning room_id, leased_by, reason is not distinct from 'refused' as refused
     )
-    update archive.jobs
-    set leased_by = ${holder} || '-' || room_id, lease_until = ${later(now, LEASE_MS)}, last_attempt_at = ${now},
-      updated_at = ${now}
-    where room_id = any (array(select room_id from unarchived union all select room_id from rereads))
-    returning room_id, leased_by, reason is not distinct from 'refused' as refused`.execute(db)
-  return rows.map((row) => ({ roomId: row.room_id, holder: row.leased_by, wasRefused: row.refused }))
+    select c.*, w.woken from (select count(*)::int as woken from woken) as w left join claimed as c on true`.execute(db)
+  const leases = rows.flatMap(({ room_id, leased_by, refused }) =>
+    room_id === null ? [] : [{ roomId: room_id, holder: leased_by, wasRefused: refused }],
+  )
+  return { leases, woken: rows[0]?.woken ?? 0 }
 }
 
 /** `dead` are holders of single rooms, or of all that one claim has taken. */
@@ -86,8 +105,7 @@ export async function findJob(db: Kysely<Database>, roomId: bigint): Promise<{ l
 export async function leaseHolders(db: Kysely<Database>, { now }: { now: Instant }): Promise<string[]> {
   const { rows } = await sql<{ leased_by: string }>`
     select leased_by from archive.jobs
-    where state = 'pending' and leased_by is not null
-      and due_at at time zone 'utc' <= ${now}::timestamptz at time zone 'utc'
+    where state = 'pending' and not waits and leased_by is not null
     union
     select leased_by from archive.jobs
     where state = 'archived' and leased_by is not null and due_at <= ${now}`.execute(db)
@@ -99,9 +117,9 @@ export async function nextDueInMs(db: Kysely<Database>, { now }: { now: Instant 
   const { rows } = await sql<{ ms: number | null }>`
     select ${msBetween(now, sql`min(due_at)`)} as ms
     from (
-      (select due_at from archive.jobs
-        where state = 'pending' and due_at is not null
-        order by due_at at time zone 'utc' limit 1)
+      (select due_at from archive.jobs where state = 'pending' and waits and due_at is not null order by due_at limit 1)
+      union all
+      (select due_at from archive.jobs where state = 'pending' and not waits order by deadline_at, due_at limit 1)
       union all
       (select due_at from archive.jobs where state = 'archived' and due_at is not null order by due_at limit 1)
     ) as next`.execute(db)

@@ -102,7 +102,7 @@ export async function deferJob(
     set state = case when archived_at is null then ${state} else 'archived' end,
       due_at = case when hinted_at >= last_attempt_at and ${state} = 'pending'
         then least(${dueAt}, ${earliestHinted(sql`last_attempt_at`, now)}) else ${dueAt} end,
-      attempts = attempts + ${costsAttempt ? 1 : 0}, updated_at = ${now},
+      waits = true, attempts = attempts + ${costsAttempt ? 1 : 0}, updated_at = ${now},
       reason = ${reason},
       reason_since = case when reason = ${reason} then coalesce(reason_since, ${now}) else ${now} end,
       failing_since = case when ${costsAttempt} then coalesce(failing_since, ${now}) else failing_since end,

@@ -21,15 +21,16 @@ export interface JobsTable {
   hinted_by: HintSource
   ended_at: Date | null
   archived_at: Date | null
-  created_at: Date
-  updated_at: Date
-  deadline_at: Date
+  created_at: Generated<Date>
+  updated_at: Generated<Date>
+  deadline_at: Generated<Date>
   reason: string | null
   reason_since: Date | null
   failing_since: Date | null
   not_ready_until: Date | null
   last_attempt_at: Date | null
   hinted_at: Date | null
+  waits: Generated<boolean>
 }
 
 export interface RoomsTable {

@@ -6,7 +6,7 @@ import { claimDue } from '../../lib/archive/claim'
 import type { Clock } from '../../lib/clock'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { databaseTime } from '../../lib/db/instant'
-import { claimDueRooms, LEASE_MS } from '../../lib/db/leases'
+import { type ClaimedRoom, claimDueRooms, LEASE_MS } from '../../lib/db/leases'
 import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
 
 let archive: TestArchive
@@ -16,6 +16,11 @@ beforeEach(async () => {
 afterEach(() => archive?.close())
 
 const now = databaseTime
+
+async function claim(holder: string, limit: number): Promise<readonly ClaimedRoom[]> {
+  const { leases } = await claimDueRooms(archive.db, { holder, now, limit })
+  return leases
+}
 
 /** Jobs for rooms of these numbers. */
 async function hint(rooms: readonly bigint[]): Promise<void> {
@@ -30,7 +35,7 @@ test('rooms are taken by the oldest deadline, and those to be read once more aft
       state = case when room_id > 3 then 'archived' else 'pending' end`.execute(archive.db)
   const order: bigint[] = []
   for (let turn = 0; turn < 6; turn++) {
-    const leases = await claimDueRooms(archive.db, { holder: `turn ${turn}`, now, limit: 1 })
+    const leases = await claim(`turn ${turn}`, 1)
     order.push(...leases.map(({ roomId }) => roomId))
   }
   expect(order).toEqual([2n, 3n, 1n, 5n, 4n])
@@ -42,7 +47,7 @@ test('eight that claim 400 rooms at once get each room once', async () => {
   const claimers = Array.from({ length: 8 }, async (_, claimer) => {
     const taken: bigint[] = []
     for (let turn = 0, idle = 0; idle < 3; turn++) {
-      const leases = await claimDueRooms(archive.db, { holder: `${claimer}.${turn}`, now, limit: 7 })
+      const leases = await claim(`${claimer}.${turn}`, 7)
       taken.push(...leases.map(({ roomId }) => roomId))
       idle = leases.length === 0 ? idle + 1 : 0
     }
@@ -53,18 +58,41 @@ test('eight that claim 400 rooms at once get each room once', async () => {
   expect(new Set(taken).size).toBe(400)
 })
 
+test('jobs that waited are taken as soon as they are due, however many wake up together, and none before', async () => {
+  const rooms = Array.from({ length: 180 }, (_, index) => BigInt(index + 1))
+  await hint(rooms)
+  // The even ones are due, of those the high ones are the most urgent; some wait although they are due, some are due
+  // although they are said not to wait.
+  await sql`
+    update archive.jobs set waits = room_id % 3 > 0, deadline_at = now() + make_interval(days => 200 - room_id::int),
+      due_at = now() + make_interval(mins => case when room_id % 2 = 0 then -room_id::int else 10 end)`.execute(
+    archive.db,
+  )
+  const taken: bigint[] = []
+  for (;;) {
+    const leases = await claimDue(archive.context, { limit: 1 })
+    if (leases.length === 0) break
+    taken.push(...leases.map(({ roomId }) => roomId))
+  }
+  expect(new Set(taken)).toEqual(new Set(rooms.filter((roomId) => roomId % 2n === 0n)))
+  expect(taken).toHaveLength(90)
+  // Once all that are due have woken up, they come by their deadlines.
+  const last = taken.slice(2)
+  expect(last).toEqual([...last].sort((a, b) => Number(b - a)))
+})
+
 test('a lease in force is not taken, one that has run out is', async () => {
   await hint([1n])
-  expect(await claimDueRooms(archive.db, { holder: 'first', now, limit: 9 })).toHaveLength(1)
-  expect(await claimDueRooms(archive.db, { holder: 'second', now, limit: 9 })).toEqual([])
+  expect(await claim('first', 9)).toHaveLength(1)
+  expect(await claim('second', 9)).toEqual([])
   await sql`update archive.jobs set lease_until = now() - interval '1 millisecond'`.execute(archive.db)
-  expect(await claimDueRooms(archive.db, { holder: 'third', now, limit: 9 })).toMatchObject([{ roomId: 1n }])
+  expect(await claim('third', 9)).toMatchObject([{ roomId: 1n }])
 })
 
 test('a machine whose clock is an hour ahead takes no room from another before its time', async () => {
   await hint([1n, 2n])
   await sql`update archive.jobs set due_at = now() + interval '10 minutes' where room_id = 2`.execute(archive.db)
-  await claimDueRooms(archive.db, { holder: 'elsewhere', now, limit: 1 })
+  await claim('elsewhere', 1)
   const clock: Clock = { ...hastyClock, now: () => Date.now() + 3_600_000 }
   expect(await claimDue({ ...archive.context, clock, now: () => databaseTime }, { limit: 9 })).toEqual([])
 })

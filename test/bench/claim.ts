@@ -15,7 +15,7 @@ import { openEmbeddedDatabase } from '../../lib/embedded'
 const LIMIT = 8
 
 /** What is in the table of jobs besides those that are due. */
-type Others = 'archived' | 'pending'
+type Others = 'archived' | 'pending' | 'older'
 
 interface Case {
   readonly name: string
@@ -28,6 +28,12 @@ const cases: readonly Case[] = [
   { name: '1,000 jobs, 500 due', jobs: 1000, due: 500, others: 'archived' },
   { name: '1,000,000 jobs, 5,000 due, the others archived', jobs: 1_000_000, due: 5000, others: 'archived' },
   { name: '1,000,000 jobs, 5,000 due, the others waiting', jobs: 1_000_000, due: 5000, others: 'pending' },
+  {
+    name: '1,000,000 jobs, 5,000 due, the others waiting, all of older deadlines',
+    jobs: 1_000_000,
+    due: 5000,
+    others: 'older',
+  },
 ]
 
 /** What claiming costs in a small table and in large ones; claims alternate, so that other work weighs on all alike. */
@@ -70,13 +76,13 @@ async function createTable(url: string, name: string, { jobs, due, others }: Cas
   own.pathname = `/${name}`
   const db = connect({ url: own.toString(), max: 1 })
   await migrateUp(db)
-  // Due ones lie scattered among the others, as do their deadlines.
+  // Due ones lie scattered among the others, as do their deadlines, unless the others' are all older.
   await sql`
-    insert into archive.jobs (room_id, state, due_at, deadline_at, hinted_by, created_at, updated_at, archived_at)
-    select n, case when due or ${others} = 'pending' then 'pending' else 'archived' end,
+    insert into archive.jobs (room_id, state, waits, due_at, deadline_at, hinted_by, created_at, updated_at, archived_at)
+    select n, case when due or ${others} <> 'archived' then 'pending' else 'archived' end, not due,
       case when due then now() - random() * interval '1 hour'
-        when ${others} = 'pending' then now() + interval '1 hour' + random() * interval '1 day' end,
-      now() + random() * interval '180 days', 'sweep', now(), now(),
+        when ${others} <> 'archived' then now() + interval '1 hour' + random() * interval '1 day' end,
+      now() + random() * interval '180 days' + case when due and ${others} = 'older' then interval '180 days' else '0' end, 'sweep', now(), now(),
       case when not due and ${others} = 'archived' then now() end
     from (
       select n, n % ${Math.round(jobs / due)} = 0 as due from generate_series(1, ${jobs}::int) as n
@@ -92,7 +98,7 @@ async function measureClaim(db: Kysely<Database>): Promise<number> {
   return db.connection().execute(async (connection) => {
     await sql`begin`.execute(connection)
     const startedAt = performance.now()
-    const leases = await claimDueRooms(connection, { holder: 'bench', now: databaseTime, limit: LIMIT })
+    const { leases } = await claimDueRooms(connection, { holder: 'bench', now: databaseTime, limit: LIMIT })
     const ms = performance.now() - startedAt
     await sql`rollback`.execute(connection)
     if (leases.length !== LIMIT) throw new Error(`Claimed ${leases.length} rooms instead of ${LIMIT}.`)
