@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { type Kysely, sql } from 'kysely'
 import { connect } from '../../lib/db/connect'
@@ -21,6 +21,7 @@ import {
   type Simulator,
   startSimulator,
 } from '../../lib/simulator'
+import { archivedMembers, expectedMember } from '../support/member-rows'
 
 /**
  * Many workers, one budget: what a server that allows 20 requests a second sees of them, by its own log, while they archive
@@ -60,6 +61,8 @@ interface Result {
   readonly shareUsed: number
   readonly killed: number
   readonly archivedOnce: number
+  /** Rooms whose members are those of the source, in every column. */
+  readonly asTheSource: number
   readonly longestLeaseMs: number
 }
 
@@ -83,7 +86,8 @@ async function measure(name: string, rooms: number, url: string): Promise<Result
     const killed = await disturb(disturbance, workers, start)
     await Promise.all(workers.map(({ ended }) => ended))
     const longestLeaseMs = await leases.stop()
-    return { name, ...figuresOf(simulator.requests), killed, longestLeaseMs, archivedOnce: await archivedOnce(db) }
+    const found = { archivedOnce: await archivedOnce(db), asTheSource: await countTrue(db, school) }
+    return { name, ...figuresOf(simulator.requests), killed, longestLeaseMs, ...found }
   } finally {
     await simulator.close()
     await db.destroy()
@@ -179,6 +183,16 @@ async function archivedOnce(db: Kysely<Database>): Promise<number> {
   return rows[0]?.rooms ?? 0
 }
 
+async function countTrue(db: Kysely<Database>, school: School): Promise<number> {
+  let rooms = 0
+  for (const { roomId, members } of school.rooms.values()) {
+    const archived = await archivedMembers(db, roomId)
+    const isTrue = members.every((record) => isDeepStrictEqual(archived.get(record.UserId), expectedMember(record)))
+    if (isTrue && archived.size === members.length) rooms++
+  }
+  return rooms
+}
+
 function report(results: readonly Result[]): string {
   const table = new Table({
     head: [
@@ -190,9 +204,10 @@ function report(results: readonly Result[]): string {
       '% of 20/s',
       'killed',
       'archived once',
+      'as the source',
       'longest lease s',
     ],
-    colAligns: ['left', ...Array<'right'>(8).fill('right')],
+    colAligns: ['left', ...Array<'right'>(9).fill('right')],
     style: { head: [], border: [], compact: true },
   })
   for (const result of results) {
@@ -205,6 +220,7 @@ function report(results: readonly Result[]): string {
       (result.shareUsed * 100).toFixed(1),
       result.killed,
       result.archivedOnce,
+      result.asTheSource,
       (result.longestLeaseMs / 1000).toFixed(1),
     ])
   }
