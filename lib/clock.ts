@@ -8,9 +8,9 @@ export interface Clock {
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>
 }
 
-/** The machine's own time. */
+/** The machine's own time, as it was when the process started and has gone on since: it is never set. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: () => performance.timeOrigin + performance.now(),
   async sleep(durationMs, signal) {
     signal?.throwIfAborted()
     try {

@@ -120,7 +120,7 @@ const schema = z.object({
     .string()
     .default('https://lcic.tencentcloudapi.com')
     .transform((text, context) => {
-      const url = urlOf(/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`)
+      const url = urlOf(/^[a-z]+:\/\//i.test(text) ? text : `${isLoopbackAddress(text) ? 'http' : 'https'}://${text}`)
       const wrong = endpointProblem(url)
       if (url && !wrong) return url
       context.addIssue({
@@ -157,6 +157,10 @@ function endpointProblem(url: URL | undefined): string | undefined {
   if (url.protocol === 'http:' && !isLoopback(url.hostname))
     return 'may be http only on this machine (127.0.0.1, localhost)'
   return undefined
+}
+
+function isLoopbackAddress(text: string): boolean {
+  return isLoopback(urlOf(`http://${text}`)?.hostname ?? '')
 }
 
 function isLoopback(hostname: string): boolean {

@@ -72,6 +72,8 @@ test('loopback endpoints may be http, and an endpoint without a scheme is https'
   expect(readConfig({ LCIC_ENDPOINT: 'http://127.0.0.1:9701' }).lcic.endpoint.host).toBe('127.0.0.1:9701')
   expect(readConfig({ LCIC_ENDPOINT: 'http://[::1]:9701' }).lcic.endpoint.port).toBe('9701')
   expect(readConfig({ LCIC_ENDPOINT: 'lcic.intl.tencentcloudapi.com' }).lcic.endpoint.protocol).toBe('https:')
+  expect(readConfig({ LCIC_ENDPOINT: '127.0.0.1:9701' }).lcic.endpoint.href).toBe('http://127.0.0.1:9701/')
+  expect(readConfig({ LCIC_ENDPOINT: 'localhost:9701' }).lcic.endpoint.protocol).toBe('http:')
 })
 
 test('apps and durations are read with their units', () => {

@@ -7,6 +7,7 @@ import type { JobState } from '../db/tables'
 import { ArchiveError, describeError, UsageError } from '../errors'
 import { SourceError } from '../lcic/errors'
 import type { PageFigures } from '../lcic/statistics'
+import { OUT_OF_BUDGET } from './budget'
 import { claimNamedRoom } from './claim'
 import { type ArchiveContext, type Attempt, LeaseLostError, type Patience } from './context'
 import { deferRoom, type Failure } from './defer-room'
@@ -109,6 +110,11 @@ async function readUntilSettled(
       requests += requestIds.length - resumed
       const result = { ...read, attempt: begun.attempt, requests, requestId: requestIds.at(-1) }
       if (!found) return { ...result, state: 'archived' }
+      if (found.code === OUT_OF_BUDGET) {
+        await giveBack(context, attempt, found.detail)
+        const message = `Room ${lease.roomId}: ${found.detail} It was given back as it was.`
+        return { ...result, outcome: 'throttled', code: found.code, message }
+      }
       const isOwnFault = found.kind === 'configuration' && isRoomsFault(found.code)
       const failure: Failure = isOwnFault ? { ...found, kind: 'refused' } : found
       const delayMs = rereadDelayMs(failure.kind, reads)
@@ -165,7 +171,7 @@ function isNotTheRooms(error: unknown, signal: AbortSignal | undefined): boolean
 
 function failureOf(error: unknown): Failure | undefined {
   if (error instanceof SourceError) {
-    return { kind: error.kind, code: error.code, detail: error.message, requestId: error.requestId }
+    return { kind: error.kind, code: error.code, detail: error.message, requestId: error.requestId ?? null }
   }
   if (error instanceof InconsistentPagesError) {
     return { kind: 'inconsistent', code: 'E_INCONSISTENT', detail: error.message }
@@ -185,19 +191,30 @@ async function abandon(
   error: unknown,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { db, log } = context
+  const { log } = context
   const { roomId } = attempt.lease
   const stopped = signal?.aborted ?? false
-  if (!stopped && !(error instanceof ArchiveError))
+  if (!stopped && !(error instanceof ArchiveError) && !isDatabaseTrouble(error))
     log.error({ roomId, attempt: attempt.number, err: error }, 'attempt failed')
   try {
-    const detail = stopped ? 'Stopped before it was done.' : describeError(error).message
-    await closeRun(context, attempt, { kind: stopped ? 'interrupted' : 'failed', detail })
-    await releaseJob(db, { lease: attempt.lease, now: context.now() })
+    if (stopped) await giveBack(context, attempt, 'Stopped before it was done.')
+    else await giveBack(context, attempt, describeError(error).message, 'failed')
   } catch (cause) {
     // The lease runs out by itself, and the next attempt closes the run.
-    log.warn({ roomId, attempt: attempt.number, err: cause }, 'the room could not be given back')
+    const reason = describeError(cause).message
+    log.warn({ roomId, attempt: attempt.number, reason }, 'the room could not be given back')
   }
+}
+
+/** Closes the run, and gives the lease back; the job is as it was. */
+async function giveBack(
+  context: ArchiveContext,
+  attempt: Attempt,
+  detail: string,
+  kind = 'interrupted',
+): Promise<void> {
+  await closeRun(context, attempt, { kind, detail })
+  await releaseJob(context.db, { lease: attempt.lease, now: context.now() })
 }
 
 /** Closes the run of an attempt that came to nothing, if it is still open; the job stays with this process. */

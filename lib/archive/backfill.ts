@@ -3,7 +3,7 @@ import { PAGE_LIMIT } from '../lcic/client'
 import { slotSpacingMs } from './budget'
 import type { ArchiveContext, Patience } from './context'
 import { listRooms, type Span } from './list-rooms'
-import { isOver } from './sweep'
+import { isOver } from './remember-rooms'
 
 /** What archiving a past span will take. */
 export interface BackfillPlan {
@@ -38,9 +38,9 @@ export async function planBackfill(
   const rooms = new Set<bigint>()
   const requestIds: string[] = []
   for (const sdkAppId of sdkAppIds) {
-    for await (const page of listRooms(context, sdkAppId, span, patience, requestIds)) {
+    for await (const { rooms: page, upTo } of listRooms(context, sdkAppId, span, patience, requestIds)) {
       for (const room of page) if (isOver(room)) rooms.add(room.roomId)
-      observe?.({ type: 'listed', rooms: rooms.size })
+      observe?.({ type: 'listed', rooms: rooms.size, upTo })
     }
   }
   const listingMs = clock.now() - startedAt

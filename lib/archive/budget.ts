@@ -12,7 +12,7 @@ export interface Budget {
   /**
    * Waits for the next slot, in which one request may be sent.
    *
-   * @throws {SourceError} kind `throttled`, code `E_BUDGET`, if the next slot is further away than the caller can wait;
+   * @throws {SourceError} kind `throttled`, code {@link OUT_OF_BUDGET}, if the next slot is further away than the caller can wait;
    *   nothing is reserved then
    */
   take(action: LcicAction, wait: SlotWait): Promise<Slot>
@@ -41,6 +41,9 @@ export interface Slot {
 /** The slot has passed, or LCIC has refused a request since it was handed out: another one has to be taken. */
 export class SlotMissedError extends Error {}
 
+/** Code of the error that no slot is free in the time that is left. */
+export const OUT_OF_BUDGET = 'E_BUDGET'
+
 /** A third of a lease: of two renewals one may fail. */
 const KEEP_ALIVE_MS = LEASE_MS / 3
 
@@ -63,7 +66,7 @@ const LATE_MS = 25
  * to wake up in time, first looks whether it does: so often in a row, after sleeps of so long; but not for ever, since on
  * some machines it never does.
  */
-const STEADY = { times: 10, sleepMs: 10, lateMs: 5, mostMs: 5000 }
+const STEADY = { times: 10, sleepMs: 10, lateMs: 5, mostMs: 3000 }
 
 /**
  * Slots that a process reserves ahead: enough that at 20 a second none is lost while the database answers, and no more,
@@ -113,7 +116,11 @@ export function createBudget({
     const askedAt = clock.now()
     const reserved = await reserveSlot(db, { budget: lcic.budgetOf(action), spacingMs, mostMs: giveUpAt - askedAt })
     if (reserved === undefined) {
-      throw new SourceError('throttled', 'E_BUDGET', 'No slot of the request budget is free in the time that is left.')
+      throw new SourceError(
+        'throttled',
+        OUT_OF_BUDGET,
+        'No slot of the request budget is free in the time that is left.',
+      )
     }
     const answeredAt = clock.now()
     return Math.max(askedAt, serverClock.toLocal(reserved.slotAt, { askedAt, serverNow: reserved.now, answeredAt }))

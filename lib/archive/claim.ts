@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { hintRooms } from '../db/hint-rooms'
 import { type ClaimedRoom, claimDueRooms, claimRoom, findJob, type Lease, leaseHolders } from '../db/leases'
@@ -69,10 +69,11 @@ function isDeadNeighbour(holder: string): boolean {
   }
 }
 
-/** Where process ids mean something: containers may share a host's name and yet count their own. */
+/** Where process ids mean something: machines may share a name, and containers besides count their own. */
 function machine(): string {
   try {
-    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8)
+    return `${hostname()} ${boot} ${readlinkSync('/proc/self/ns/pid')}`
   } catch {
     return hostname()
   }

@@ -40,8 +40,12 @@ export type ArchiveEvent =
       readonly records: number
       readonly total: number
     }
-  /** A sweep has come by so many rooms of an app. */
-  | { readonly type: 'listed'; readonly rooms: number }
+  /** A sweep has come by so many rooms of an app, and looks at those around this time. */
+  | { readonly type: 'listed'; readonly rooms: number; readonly upTo: Date }
+  /** LCIC has said of so many rooms what is planned. */
+  | { readonly type: 'described'; readonly rooms: number }
+  /** The database does not answer; it is waited for. */
+  | { readonly type: 'database_lost' }
   /** LCIC did not give what it was asked for; it is asked again. */
   | { readonly type: 'refused'; readonly code: string; readonly retryInMs: number }
 
@@ -49,7 +53,7 @@ export type ArchiveEvent =
 export interface Patience {
   /** How long to keep asking, in this process, while a room's statistics are being computed. */
   readonly waitMs: number
-  /** When the caller has to be done, in milliseconds since the epoch. */
+  /** When the caller has to be done, by the context's clock. */
   readonly deadline?: number
   /** Milliseconds for each request. */
   readonly requestTimeoutMs?: number

@@ -13,7 +13,8 @@ export interface Failure {
   readonly kind: DeferralKind
   readonly code: string
   readonly detail: string
-  readonly requestId?: string | undefined
+  /** RequestId of the answer that says so: null if there was none; that of the last answer, if absent. */
+  readonly requestId?: string | null
 }
 
 export interface Deferred {
@@ -58,7 +59,7 @@ export async function deferRoom(
       reason: kind,
       errorCode: code,
       errorMessage: message,
-      requestId: requestId ?? requestIds.at(-1),
+      requestId: requestId === undefined ? requestIds.at(-1) : requestId,
     })
     if (!job) throw new LeaseLostError()
     return { state: job.state, ...(job.dueAt && { dueAt: job.dueAt }), message }
@@ -79,21 +80,23 @@ function decide(
   { giveUpAfterMs }: Policy,
   { roomId, readiness }: { roomId: bigint; readiness: Readiness | undefined },
 ): Decision {
-  const { state, costsAttempt, next } = schedule[kind]
-  const isGivenUp = costsAttempt && past.failingMs >= giveUpAfterMs
+  const { state, costsAttempt } = schedule[kind]
+  const next = kind === 'configuration' ? mendOf(code) : schedule[kind].next
+  const failingMs = past.reason === 'not_ended' && kind !== 'not_ended' ? 0 : past.failingMs
+  const isGivenUp = costsAttempt && failingMs >= giveUpAfterMs
   if (past.archived) {
     const isPointless = isGivenUp || kind === 'gone' || kind === 'expired'
     const dueMs = isPointless ? undefined : dueInMs(kind, past, readiness)
     return { state: 'archived', dueMs, next: dueMs === undefined ? 'The archive keeps what it has.' : next }
   }
   if (state === 'pending' && isGivenUp) {
-    const so = `It has gone on for ${ms(past.failingMs, { long: true })}: the room is given up.`
+    const so = `It has gone on for ${ms(failingMs, { long: true })}: the room is given up.`
     return { state: 'failed', dueMs: undefined, next: `${so} To try again: lcic-archive retry ${roomId}` }
   }
   return {
     state,
     dueMs: state === 'pending' ? dueInMs(kind, past, readiness) : undefined,
-    next: kind === 'configuration' ? mendOf(code) : next,
+    next,
   }
 }
 

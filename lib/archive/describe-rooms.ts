@@ -1,7 +1,8 @@
 import { later } from '../db/instant'
-import { copyFacts, type KnownRoom, recordRooms, roomsWithoutTeacher } from '../db/known-rooms'
+import { roomsToDescribe } from '../db/known-rooms'
 import { SourceError } from '../lcic/errors'
 import type { ArchiveContext, Patience } from './context'
+import { rememberRooms } from './remember-rooms'
 import { request } from './request'
 
 /** Rooms of which LCIC did not say so soon who taught them are not asked about for ever. */
@@ -11,8 +12,9 @@ const ASK_FOR_MS = 7 * 86_400_000
 const AT_ONCE = 4
 
 /**
- * Asks LCIC who taught the archived rooms of which that is not known yet, and for what else statistics do not carry. It
- * is a request a room, of another budget than that of the statistics; what is not asked in time is asked by the next call.
+ * Asks LCIC who taught the archived rooms of which that is not known yet, and for what else statistics do not carry; and
+ * whether classes that go on for longer than planned have been moved. It is a request a room, of another budget than that
+ * of the statistics; what is not asked in time is asked by the next call.
  *
  * @param most rooms to ask about
  * @returns how many have been described
@@ -22,7 +24,7 @@ export async function describeRooms(
   { most, patience }: { most: number; patience: Patience },
 ): Promise<number> {
   const { db, lcic, log, now } = context
-  const rooms = await roomsWithoutTeacher(db, { since: later(now(), -ASK_FOR_MS), limit: most })
+  const rooms = await roomsToDescribe(db, { now: now(), since: later(now(), -ASK_FOR_MS), limit: most })
   const queue = rooms.values()
   let described = 0
   let stopped = false
@@ -33,20 +35,19 @@ export async function describeRooms(
       { action: 'DescribeRoom', subject: { roomId }, send: (options) => lcic.describeRoom(roomId, options) },
       patience,
     )
-    await record({ roomId, ...facts })
+    await rememberRooms(context, [{ roomId, ...facts }], { listed: false })
     described++
-  }
-
-  async function record(room: KnownRoom): Promise<void> {
-    await recordRooms(db, { rooms: [room], listed: false, now: now() })
-    await copyFacts(db, [room.roomId])
+    context.observe?.({ type: 'described', rooms: described })
   }
 
   async function passOver(roomId: bigint, error: unknown): Promise<void> {
     if (!(error instanceof SourceError)) throw error
     const { kind, code, requestId } = error
     // There is no such room any more: nobody can tell.
-    if (kind === 'gone') return record({ roomId, teacherId: '' })
+    if (kind === 'gone') {
+      await rememberRooms(context, [{ roomId, teacherId: '' }], { listed: false })
+      return
+    }
     // Nice to have, and no reason to end anything; whatever it is, the other rooms would meet it, too.
     stopped = true
     log.warn({ roomId, code, requestId }, 'rooms cannot be described now')

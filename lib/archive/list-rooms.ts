@@ -9,6 +9,13 @@ export interface Span {
   readonly to: Date
 }
 
+/** A page of a list. */
+export interface ListedPage {
+  readonly rooms: readonly ListedRoom[]
+  /** Until when the part of the span lasts that it belongs to. */
+  readonly upTo: Date
+}
+
 /** The list kept changing while it was read, or lacks rooms that it counts. */
 export class IncompleteListError extends ArchiveError {}
 
@@ -37,7 +44,7 @@ export async function* listRooms(
   span: Span,
   patience: Patience,
   requestIds: string[] = [],
-): AsyncGenerator<readonly ListedRoom[]> {
+): AsyncGenerator<ListedPage> {
   const problems: string[] = []
   for (const window of windowsOf(span)) {
     const { from, to } = window
@@ -72,7 +79,7 @@ async function* readWindow(
   window: { sdkAppId: bigint; from: number; to: number },
   patience: Patience,
   requestIds: string[],
-): AsyncGenerator<readonly ListedRoom[], string | undefined> {
+): AsyncGenerator<ListedPage, string | undefined> {
   const { lcic } = context
   const ids = new Set<bigint>()
   const totals = new Set<number>()
@@ -87,7 +94,7 @@ async function* readWindow(
       },
       patience,
     )
-    yield rooms
+    yield { rooms, upTo: new Date(window.to * 1000) }
     for (const { roomId } of rooms) ids.add(roomId)
     totals.add(total)
     read += count

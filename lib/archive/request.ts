@@ -1,7 +1,7 @@
 import pRetry from 'p-retry'
 import type { LcicAction, RequestOptions } from '../lcic/client'
 import { SourceError } from '../lcic/errors'
-import { SlotMissedError } from './budget'
+import { OUT_OF_BUDGET, SlotMissedError } from './budget'
 import type { ArchiveContext, Patience } from './context'
 import { retryDelayMs } from './schedule'
 
@@ -44,7 +44,7 @@ export async function request<Answer extends { readonly requestId: string }>(
   /** Sleeps before the next try, or throws what makes it pointless. */
   async function prepareRetry(error: Error): Promise<void> {
     if (error instanceof SlotMissedError) return
-    if (!(error instanceof SourceError) || error.code === 'E_BUDGET') throw error
+    if (!(error instanceof SourceError) || error.code === OUT_OF_BUDGET) throw error
     const { kind, code, requestId } = error
     if (requestId !== undefined) requestIds.push(requestId)
     if (kind === 'unknown') log.warn({ ...subject, action, code, requestId }, 'unknown code')

@@ -47,8 +47,9 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     state: 'pending',
     costsAttempt: true,
     inProcessMs: [],
-    dueAfterMs: minutes(5, 15, 35),
-    thenEveryMs: 20 * MINUTE,
+    // Every 20 minutes up to six hours.
+    dueAfterMs: minutes(5, 15, ...Array.from({ length: 17 }, (_, turn) => 35 + 20 * turn)),
+    thenEveryMs: HOUR,
     meaning: 'the class is still going on',
     next: 'It will be asked again; statistics exist once it has ended.',
   },
@@ -181,7 +182,8 @@ export function retryDelayMs(
  */
 export function dueInMs(kind: DeferralKind, past: JobPast, readiness?: Readiness): number | undefined {
   const waitedMs = past.reason === kind ? past.reasonMs : 0
-  if (kind === 'not_ended' && past.scheduledEndInMs !== null) {
+  // Where it is known to have ended, LCIC is about to learn it, too.
+  if (kind === 'not_ended' && past.scheduledEndInMs !== null && past.endedMs === null) {
     const { scheduledEndInMs } = past
     if (scheduledEndInMs > 0) return scheduledEndInMs + spread(MINUTE)
     return nextOf(schedule[kind], Math.min(waitedMs, -scheduledEndInMs))

@@ -1,12 +1,10 @@
-import { hintRooms, type RoomHint } from '../db/hint-rooms'
-import { copyFacts, recordRooms } from '../db/known-rooms'
-import { beginSweep, endSweep } from '../db/sweep-marks'
+import { beginSweep, endSweep, extendSwept } from '../db/sweep-marks'
 import { ArchiveError, describeError } from '../errors'
 import { mayConcernSubject, mendOf, SourceError } from '../lcic/errors'
-import { type ListedRoom, roomStatus } from '../lcic/rooms'
 import { ConfigurationError } from './archive-room'
 import type { ArchiveContext, Patience } from './context'
 import { listRooms, type Span } from './list-rooms'
+import { isOver, rememberRooms } from './remember-rooms'
 
 /** What a sweep of one app found. */
 export interface SweepReport extends Span {
@@ -15,6 +13,7 @@ export interface SweepReport extends Span {
   readonly rooms: number
   /** Those of them that have ended, unused ones that expired included. */
   readonly ended: number
+  readonly endedRooms: readonly bigint[]
   /** Those that had no job, and have one now. */
   readonly newJobs: number
   readonly requests: number
@@ -35,7 +34,7 @@ export interface SweepOptions {
   readonly sdkAppIds: readonly bigint[]
   /** How far back to look from where the last full sweep ended. */
   readonly lookbackMs: number
-  /** Another span to look through; how far sweeps have come stays as it is then. */
+  /** Another span to look through, besides the regular sweeps: how those fare stays as it is. */
   readonly span?: Span
   readonly signal?: AbortSignal
 }
@@ -62,10 +61,8 @@ async function sweepApp(
   sdkAppId: bigint,
   { lookbackMs, span: given, signal }: SweepOptions,
 ): Promise<SweepReport> {
-  const { db, log, observe } = context
-  const { sweptUntil, startedAt } = await beginSweep(db, { sdkAppId, now: context.now() })
-  const since = Math.min(sweptUntil?.getTime() ?? Number.POSITIVE_INFINITY, startedAt.getTime())
-  const span = given ?? { from: new Date(since - lookbackMs), to: startedAt }
+  const { db, log, now, observe } = context
+  const span = given ?? (await nextSpan())
   const patience: Patience = { waitMs: 0, ...(signal && { signal }) }
   /** Whether each room seen is over. */
   const seen = new Map<bigint, boolean>()
@@ -73,72 +70,51 @@ async function sweepApp(
   let newJobs = 0
   let error: unknown
   try {
-    for await (const rooms of listRooms(context, sdkAppId, span, patience, requestIds)) {
-      newJobs += await remember(context, rooms)
+    for await (const { rooms, upTo } of listRooms(context, sdkAppId, span, patience, requestIds)) {
+      newJobs += await rememberRooms(context, rooms, { listed: true })
       for (const room of rooms) seen.set(room.roomId, isOver(room))
-      observe?.({ type: 'listed', rooms: seen.size })
+      observe?.({ type: 'listed', rooms: seen.size, upTo })
     }
   } catch (thrown) {
+    // Whoever stops it knows; the next one looks there again.
+    signal?.throwIfAborted()
     error = thrown
   }
-  const report = {
+  const endedRooms = [...seen].flatMap(([roomId, over]) => (over ? [roomId] : []))
+  const counts = {
     sdkAppId,
     ...span,
     rooms: seen.size,
-    ended: [...seen.values()].filter((over) => over).length,
+    ended: endedRooms.length,
     newJobs,
     requests: requestIds.length,
     ...(error !== undefined && { failure: failureOf(error) }),
   }
-  const { failure } = report
-  await endSweep(db, {
-    sdkAppId,
-    now: context.now(),
-    rooms: seen.size,
-    ...(!failure && !given && { sweptUntil: startedAt }),
-    ...(failure && { errorMessage: failure.reason }),
-  })
-  log[failure ? 'error' : 'info']({ ...report, sdkAppId: String(sdkAppId) }, 'sweep')
-  signal?.throwIfAborted()
+  const { failure } = counts
+  if (!given) {
+    const outcome = failure ? { errorMessage: failure.reason } : { seen: span }
+    await endSweep(db, { sdkAppId, now: now(), rooms: seen.size, ...outcome })
+  } else if (!failure) {
+    await extendSwept(db, { sdkAppId, now: now(), seen: span, lookbackMs })
+  }
+  log[failure ? 'error' : 'info']({ ...counts, sdkAppId: String(sdkAppId) }, 'sweep')
   if (failure?.isRefused && !mayConcernSubject(failure.code)) {
     throw new ConfigurationError(failure.code, `App ${sdkAppId}: ${failure.reason}`)
   }
   // Anything but the source's doing is not to be passed over.
   if (failure && !(error instanceof ArchiveError)) throw error
-  return report
+  return { ...counts, endedRooms }
+
+  async function nextSpan(): Promise<Span> {
+    const { sweptUntil, startedAt } = await beginSweep(db, { sdkAppId, now: now() })
+    const since = Math.min(sweptUntil?.getTime() ?? Number.POSITIVE_INFINITY, startedAt.getTime())
+    return { from: new Date(since - lookbackMs), to: startedAt }
+  }
 }
 
 function failureOf(error: unknown): SweepFailure {
   const { code = 'E_UNEXPECTED', message } = describeError(error)
   const isRefused = error instanceof SourceError && error.kind === 'configuration'
-  const mend = mayConcernSubject(code) ? 'Check LCIC_SDK_APP_IDS.' : mendOf(code)
+  const mend = mayConcernSubject(code) ? mendOf(code, 'Check LCIC_SDK_APP_IDS.') : mendOf(code)
   return { code, isRefused, reason: isRefused ? `${message.replace(/[.\s]+$/, '')} (${code}). ${mend}` : message }
-}
-
-/** Remembers a page of rooms and hints at those that have news, together. @returns how many jobs are new */
-async function remember({ db, now }: ArchiveContext, rooms: readonly ListedRoom[]): Promise<number> {
-  const listed = new Map(rooms.map((room) => [room.roomId, room]))
-  const newJobs = await db.transaction().execute(async (tx) => {
-    const news = await recordRooms(tx, { rooms, listed: true, now: now() })
-    if (news.length === 0) return 0
-    const hints = news.flatMap((roomId) => hintOf(listed.get(roomId)) ?? [])
-    return hintRooms(tx, { hints, hintedBy: 'sweep', now: now() })
-  })
-  await copyFacts(db, [...listed.keys()])
-  return newJobs
-}
-
-function hintOf(room: ListedRoom | undefined): RoomHint | undefined {
-  if (!room) return undefined
-  const { roomId, sdkAppId, realEndTime, scheduledEndTime } = room
-  if (isOver(room)) return { roomId, sdkAppId, endedAt: dateOf(realEndTime) }
-  return { roomId, sdkAppId, notBefore: dateOf(scheduledEndTime) }
-}
-
-export function isOver({ status }: ListedRoom): boolean {
-  return status === roomStatus.ended || status === roomStatus.expired
-}
-
-function dateOf(seconds: number | null): Date | null {
-  return seconds === null ? null : new Date(seconds * 1000)
 }

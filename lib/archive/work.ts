@@ -1,20 +1,22 @@
 import { linkedController } from '../abort'
 import { databaseUnreachable, isConnectionProblem, isDatabaseTrouble } from '../db/connect'
 import { type ClaimedRoom, LEASE_MS, nextDueInMs } from '../db/leases'
+import { describeError } from '../errors'
 import { mayConcernSubject } from '../lcic/errors'
 import { archiveLeasedRoom, type RoomReport } from './archive-room'
+import { OUT_OF_BUDGET } from './budget'
 import { claimDue, newHolder } from './claim'
 import type { ArchiveContext, Patience } from './context'
 
 export interface WorkOptions {
   /**
-   * When to end: once nothing is due; once nothing will be due within a minute; or only when told to.
-   * Whoever ends has no room in hand.
+   * When to end: once there is nothing to take; once nothing is due, what others have in hand included; once nothing will
+   * be due within a minute; or only when told to. Whoever ends has no room in hand.
    */
-  readonly until: 'nothing_due' | 'idle' | 'stopped'
+  readonly until: 'nothing_due' | 'settled' | 'idle' | 'stopped'
   /** Rooms in hand at once: with small rooms, what is asked of them together uses the whole budget. */
   readonly roomsAtOnce?: number
-  /** When to be done, in milliseconds since the epoch: rooms that cannot be by then are given back. */
+  /** When to be done, by the context's clock: rooms that cannot be by then are given back. */
   readonly deadline?: number
   readonly requestTimeoutMs?: number
   readonly signal?: AbortSignal
@@ -25,6 +27,8 @@ export interface WorkOptions {
 export interface WorkDone {
   /** Rooms that are archived now, unchanged ones included. */
   readonly archived: number
+  /** Rooms that never were held, and have no statistics. */
+  readonly expired: number
   /** Attempts that came to nothing for now, a room's every attempt counted. */
   readonly putOff: number
   readonly requests: number
@@ -43,7 +47,7 @@ const IDLE_MS = 60_000
 /** So many different rooms refused for the first time, one after the other, and it is no room's fault. */
 const REFUSALS_TO_STOP = 3
 
-/** Errors of the database one after the other, connections lost not counted, after which trying on is pointless. */
+/** Errors of the database, connections lost not counted, with no room settled in between: trying on is pointless. */
 const DATABASE_ERRORS_TO_STOP = 10
 
 /** How long a worker that is to end by itself goes on without a database. */
@@ -75,14 +79,19 @@ export async function work(
   /** Holders of rooms that could not be given back, because the database was out of reach; and since when. */
   const unreturned = new Map<string, number>()
   const refused = new Set<bigint>()
-  const done = { archived: 0, putOff: 0, requests: 0, records: 0 }
+  const done = { archived: 0, expired: 0, putOff: 0, requests: 0, records: 0 }
   /**
    * Starts with one and doubles with each room that is done, or soon: what runs for the first time takes several times as
    * long, and would make other rooms of this process late for their slots, which are lost then.
    */
   let mostInHand = 1
+  /** Failures since the database last answered, and since when it has been out of reach. */
   let troubles = 0
-  let troubleSince: number | undefined
+  let unreachableSince: number | undefined
+  /** Since a room was last settled. */
+  let databaseErrors = 0
+  /** No slot of the budget is free in the time that is left. */
+  let isOutOfBudget = false
   let fatal: { readonly error: unknown } | undefined
 
   function isRoomsFault({ roomId, wasRefused }: ClaimedRoom, code: string): boolean {
@@ -94,12 +103,14 @@ export async function work(
   }
 
   function settled(report: RoomReport): void {
-    troubles = 0
-    troubleSince = undefined
+    isReached()
+    databaseErrors = 0
+    if (report.code === OUT_OF_BUDGET) isOutOfBudget = true
     if (report.outcome !== 'refused') refused.clear()
     const isArchived = report.outcome === 'archived' || report.outcome === 'unchanged'
     if (isArchived) done.archived++
-    else if (report.outcome !== 'busy' && report.outcome !== 'expired') done.putOff++
+    else if (report.outcome === 'expired') done.expired++
+    else if (report.outcome !== 'busy' && report.code !== OUT_OF_BUDGET) done.putOff++
     done.requests += report.requests
     if (isArchived) done.records += report.records
     onReport?.(report)
@@ -110,14 +121,21 @@ export async function work(
     stop.abort(error)
   }
 
+  function isReached(): void {
+    troubles = 0
+    unreachableSince = undefined
+  }
+
   /** Waits a little longer each time, or ends the work where waiting is pointless. */
   async function endureTrouble(error: unknown): Promise<void> {
     troubles++
-    troubleSince ??= clock.now()
-    log.warn({ err: error, troubles }, 'trouble with the database')
+    log.warn({ reason: describeError(error).message, troubles }, 'trouble with the database')
+    if (troubles === 2) context.observe?.({ type: 'database_lost' })
     if (isConnectionProblem(error)) {
-      if (until !== 'stopped' && clock.now() - troubleSince >= UNREACHABLE_MS) return end(databaseUnreachable(error))
-    } else if (troubles >= DATABASE_ERRORS_TO_STOP) return end(error)
+      unreachableSince ??= clock.now()
+      if (until !== 'stopped' && clock.now() - unreachableSince >= UNREACHABLE_MS)
+        return end(databaseUnreachable(error))
+    } else if (++databaseErrors >= DATABASE_ERRORS_TO_STOP) return end(error)
     await pause(Math.min(5000, 100 * 2 ** Math.min(troubles, 6)) * (1 + Math.random() / 2))
   }
 
@@ -147,15 +165,20 @@ export async function work(
     inHand.add(task)
   }
 
+  function isOver(): boolean {
+    return isOutOfBudget || (deadline !== undefined && clock.now() >= deadline)
+  }
+
   /** Takes what is due into hand. @returns whether there may be more */
   async function takeDue(): Promise<boolean> {
     const limit = mostInHand - inHand.size
-    if (limit <= 0 || (deadline !== undefined && clock.now() >= deadline)) return false
+    if (limit <= 0 || isOver()) return false
     for (const [holder, since] of unreturned) if (clock.now() - since > LEASE_MS) unreturned.delete(holder)
     const own = [...unreturned.keys()]
     const holder = newHolder()
     try {
       const leases = await claimDue(context, { limit, own, holder })
+      isReached()
       for (const lease of leases) take(lease)
       return leases.length === limit
     } catch (error) {
@@ -169,9 +192,11 @@ export async function work(
 
   /** @returns how long there is nothing to do; `undefined` if that is the end */
   async function idleMs(): Promise<number | undefined> {
-    if (until === 'nothing_due' || (deadline !== undefined && clock.now() >= deadline)) return undefined
+    if (until === 'nothing_due' || isOver()) return undefined
     try {
       const dueMs = await nextDueInMs(context.db, { now: context.now() })
+      isReached()
+      if (until === 'settled' && (dueMs === undefined || dueMs > 0)) return undefined
       if (until === 'idle' && (dueMs ?? Number.POSITIVE_INFINITY) > IDLE_MS) return undefined
       // One that is due by now is in another worker's hand.
       return dueMs !== undefined && dueMs > 0 ? Math.min(dueMs, POLL_MS) : POLL_MS

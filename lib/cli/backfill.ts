@@ -5,7 +5,7 @@ import type { Span } from '../archive/list-rooms'
 import { sweep } from '../archive/sweep'
 import { work } from '../archive/work'
 import type { Config } from '../config'
-import { countDue } from '../db/count-rooms'
+import { countDue, countUnsettled, type Unsettled } from '../db/count-rooms'
 import { databaseTime } from '../db/instant'
 import { moment } from './arguments'
 import { ExitCode, setExitCode } from './exit-code'
@@ -26,7 +26,11 @@ interface BackfillArguments {
 export function backfillCommand(): Command {
   return new Command('backfill')
     .description('archive the rooms of a past span: sweep it, then work off what is due')
-    .requiredOption('--from <time>', 'from then on: ISO 8601, or so long ago, such as 36h or 30d', moment)
+    .requiredOption(
+      '--from <time>',
+      'from then on: ISO 8601 (UTC, if it names no zone), or so long ago, such as 30d',
+      moment,
+    )
     .option('--to <time>', 'up to then (default: now)', moment)
     .option('--plan', 'only say how many rooms, requests and minutes it takes')
     .option('--json', 'print one JSON document')
@@ -85,28 +89,45 @@ async function backfill({ config, db, sdkAppIds, span, json }: Run): Promise<voi
     progress.report(report)
     unarchived.note(report)
   }
-  const done = await work(context, { until: 'nothing_due', signal: interruption, onReport }).finally(progress.stop)
-  interruption.throwIfAborted()
+  const done = await work(context, { until: 'settled', signal: interruption, onReport }).finally(progress.stop)
   const durationMs = performance.now() - startedAt
+  const left = await countUnsettled(db, [...new Set(reports.flatMap(({ endedRooms }) => endedRooms))])
+  const notArchived = left.reduce((sum, { rooms }) => sum + rooms, 0)
   if (json) {
     const apps = reports.map(jsonSweep)
-    printJson({ apps, ...jsonOf(done), not_archived: unarchived.size(), duration_ms: Math.round(durationMs) })
+    printJson({ apps, ...jsonOf(done), not_archived: notArchived, duration_ms: Math.round(durationMs) })
   } else {
     printSweeps(reports)
-    print(workText(done, durationMs))
+    print(workText(done, durationMs, unarchived.size()))
+    unarchived.print()
+    if (notArchived > 0) print(leftText(notArchived, left))
   }
-  const swept = exitCodeOfSweeps(reports)
-  setExitCode(swept === ExitCode.done ? unarchived.exitCode() : swept)
+  interruption.throwIfAborted()
+  setExitCode(exitCodeOf(exitCodeOfSweeps(reports), notArchived, unarchived.isUnreachable()))
+}
+
+/** `3 rooms of the span are not archived: 2 pending (not ready), 1 failed. …` */
+function leftText(count: number, left: readonly Unsettled[]): string {
+  const kinds = left.map(({ state, reason, rooms }) => {
+    const why = state === 'pending' ? ` (${(reason ?? 'not asked for yet').replaceAll('_', ' ')})` : ''
+    return `${rooms.toLocaleString('en-US')} ${state ?? 'without a job'}${why}`
+  })
+  return `Of the span ${counted(count, 'room')} ${count === 1 ? 'is' : 'are'} not archived: ${kinds.join(', ')}. lcic-archive status says more.`
+}
+
+function exitCodeOf(swept: ExitCode, notArchived: number, isUnreachable: boolean): ExitCode {
+  if (swept !== ExitCode.done || notArchived === 0) return swept
+  return isUnreachable ? ExitCode.unreachable : ExitCode.incomplete
 }
 
 function planText(plan: BackfillPlan, requestsPerSecond: number): string {
   const { rooms, toArchive, settled, statisticsRequests, listRequests, durationMs } = plan
-  return `${counted(rooms, 'room')} ended: ${settled.toLocaleString('en-US')} settled already, ${toArchive.toLocaleString('en-US')} to archive.
-${counted(statisticsRequests + listRequests, 'request')} (${listRequests.toLocaleString('en-US')} to list the rooms), about ${minutes(durationMs)} at ${requestsPerSecond} requests a second.`
+  return `${counted(rooms, 'room')} ended: ${settled.toLocaleString('en-US')} archived already or expired unused, ${toArchive.toLocaleString('en-US')} to archive.
+${counted(statisticsRequests + listRequests, 'request')} (${listRequests.toLocaleString('en-US')} to list the rooms), ${minutes(durationMs)} at ${requestsPerSecond} requests a second.`
 }
 
 function minutes(durationMs: number): string {
-  return `${(durationMs / 60_000).toFixed(1)} minutes`
+  return durationMs < 60_000 ? 'less than a minute' : `about ${(durationMs / 60_000).toFixed(1)} minutes`
 }
 
 function jsonPlan({ rooms, settled, toArchive, listRequests, statisticsRequests, durationMs }: BackfillPlan) {

@@ -12,10 +12,10 @@ import { type Simulator, schoolDay, simulatorOptions, startSimulator } from '../
 import { createDemoDatabase } from './demo-database'
 import { counted, print, printable, table } from './output'
 import { showProgress } from './progress'
-import { workText } from './run'
+import { unarchivedRooms, workText } from './run'
 import { archiveContext, openEmbedded } from './session'
 import { interruption } from './signals'
-import { knownUpToOf, printStatus, problemsOf } from './status'
+import { knownSpanOf, printStatus, problemsOf } from './status'
 
 /** Where the simulated answers take as long as real ones from nearby. */
 const LATENCY = { min: 20, max: 80 }
@@ -52,24 +52,23 @@ async function archiveSchoolDay(simulator: Simulator): Promise<void> {
 
     const startedAt = performance.now()
     const progress = showProgress(swept?.newJobs ?? 0)
-    const putOff = new Map<bigint, string>()
+    const unarchived = unarchivedRooms()
     using context = archiveContext({ ...config, lcic }, db, progress.observe)
     const onReport = (report: RoomReport) => {
       progress.report(report)
-      if (report.message) putOff.set(report.roomId, report.message)
-      else putOff.delete(report.roomId)
+      unarchived.note(report)
     }
     const done = await work(context, { until: 'idle', signal, onReport }).finally(progress.stop)
     signal.throwIfAborted()
     await describeRooms(context, { most: done.archived, patience: { waitMs: 0, signal } })
 
-    print(workText(done, performance.now() - startedAt))
-    for (const message of putOff.values()) print(`  ${message}`)
+    print(workText(done, performance.now() - startedAt, unarchived.size()))
+    unarchived.print()
     await showClasses(db)
     await showAttendance(db)
     print('\nIs it complete? What `lcic-archive status` says:\n')
     const status = await readStatus(db, { now: databaseTime })
-    printStatus(status, problemsOf(status), knownUpToOf(status, sdkAppIds))
+    printStatus(status, problemsOf(status, sdkAppIds), knownSpanOf(status, sdkAppIds))
     print(`
 Ask it yourself:
   npx lcic-archive sql --demo "${question}"
@@ -80,7 +79,8 @@ Every answer is kept as it came (archive.raw_pages), every attempt is recorded (
 
 With your own classes:
   export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=… LCIC_SDK_APP_IDS=…
-  npx lcic-archive sweep && npx lcic-archive run       # into the embedded database, or first
+  npx lcic-archive sweep && npx lcic-archive run --until-idle
+That fills the embedded database; for one of your own, first
   export DATABASE_URL=postgres://user:password@host/lcic && npx lcic-archive migrate`)
   } finally {
     await embedded.close()

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { version } from '../../package.json'
 import { databaseUnreachable, isConnectionProblem } from '../db/connect'
 import { ArchiveError, DatabaseError, UsageError } from '../errors'
-import { SourceError } from '../lcic/errors'
+import { mendOf, SourceError } from '../lcic/errors'
 import { ScenarioError } from '../simulator'
 import { archiveCommand } from './archive'
 import { backfillCommand } from './backfill'
@@ -78,9 +78,14 @@ function tell(error: unknown): ExitCode {
     return ExitCode.interrupted
   }
   const isUsage = error instanceof UsageError || error instanceof ScenarioError
-  if (isUsage || (error instanceof DatabaseError && error.code === 'E_MIGRATION')) return failed(error, ExitCode.usage)
-  if (error instanceof DatabaseError || error instanceof SourceError) return failed(error, ExitCode.unreachable)
-  if (isConnectionProblem(error)) return failed(databaseUnreachable(error), ExitCode.unreachable)
+  if (isUsage) return failed(error, ExitCode.usage)
+  const cause = error instanceof DatabaseError && error.code === 'E_MIGRATION' ? error.cause : error
+  if (isConnectionProblem(cause)) return failed(databaseUnreachable(cause), ExitCode.unreachable)
+  if (error instanceof DatabaseError) return failed(error, error === cause ? ExitCode.unreachable : ExitCode.usage)
+  if (error instanceof SourceError) {
+    if (error.kind !== 'configuration') return failed(error, ExitCode.unreachable)
+    return failed({ message: `${error.message} ${mendOf(error.code)}`, code: error.code }, ExitCode.usage)
+  }
   if (error instanceof ArchiveError) return failed(error, ExitCode.incomplete)
   // A refusal by PostgreSQL itself: a wrong query, a right that is missing.
   if (error instanceof pg.DatabaseError) {

@@ -1,8 +1,10 @@
 import { Argument, Command } from 'commander'
 import { readConfig } from '../config'
+import { countArchived } from '../db/count-rooms'
 import { listMigrations, migrateDown, migrateUp } from '../db/migrate'
-import { print, printable, printJson, table } from './output'
-import { openDatabase } from './session'
+import { UsageError } from '../errors'
+import { counted, print, printable, printJson, table } from './output'
+import { type DatabaseSession, openDatabase } from './session'
 
 export function migrateCommand(): Command {
   return new Command('migrate')
@@ -12,11 +14,13 @@ export function migrateCommand(): Command {
         .choices(['up', 'down', 'status'])
         .default('up'),
     )
+    .option('--yes', 'take back even the first migration, and all that was archived with it')
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExamples:\n  $ lcic-archive migrate\n  $ lcic-archive migrate status\n')
-    .action(async (direction: 'up' | 'down' | 'status', { json }: { json?: boolean }) => {
+    .action(async (direction: 'up' | 'down' | 'status', { yes, json }: { yes?: boolean; json?: boolean }) => {
       await using session = await openDatabase(readConfig(), { migrated: false })
       const { db } = session
+      if (direction === 'down' && !yes) await requireNothingToLose(db)
       const results = direction === 'status' ? [] : await (direction === 'up' ? migrateUp : migrateDown)(db)
       const changed = results.map(({ migrationName }) => migrationName)
       const migrations = (await listMigrations(db)).map(({ name, executedAt }) => ({
@@ -33,4 +37,16 @@ export function migrateCommand(): Command {
         ]),
       )
     })
+}
+
+/** @throws {UsageError} where the tables themselves would go, and something is in them */
+async function requireNothingToLose(db: DatabaseSession['db']): Promise<void> {
+  const applied = (await listMigrations(db)).filter(({ executedAt }) => executedAt)
+  if (applied.length !== 1) return
+  const rooms = await countArchived(db)
+  if (rooms === 0) return
+  throw new UsageError(
+    'E_USAGE',
+    `Taking back ${applied[0]?.name} deletes the whole archive, ${counted(rooms, 'room')}. Make a dump (pg_dump), then say --yes.`,
+  )
 }

@@ -33,19 +33,26 @@ export function showProgress(rooms?: number): Progress {
     return `${counted(pages, 'page')}, ${counted(records, 'record')}${rate}${refusals}${left}`
   }
   const display = process.stderr.isTTY ? bar(rooms) : lines(rooms)
-  const show = () => display.show(done, text())
+  let shown: string | undefined
+  const show = () => {
+    // The rate and the time left change without anything having moved.
+    const now = [done, pages, refused].join()
+    if (process.stderr.isTTY || now !== shown) display.show(done, text())
+    shown = now
+  }
   const timer = setInterval(show, process.stderr.isTTY ? 200 : LINE_EVERY_MS)
 
   return {
     observe(event) {
       if (event.type === 'refused') refused++
+      else if (event.type === 'database_lost') remark('The database does not answer; waiting for it …')
       else if (event.type === 'page') {
         pages++
         records += event.pageRecords
       }
     },
-    report() {
-      done++
+    report({ state }) {
+      if (state === 'archived' || state === 'expired') done++
     },
     stop() {
       clearInterval(timer)
@@ -58,10 +65,16 @@ export function showProgress(rooms?: number): Progress {
 /** Shows how far a sweep is: a line every two seconds, so that short ones print none. */
 export function showListing(): { observe(event: ArchiveEvent): void; stop(): void } {
   let listed: string | undefined
-  const timer = setInterval(() => listed && remark(listed), LINE_EVERY_MS)
+  const tell = () => {
+    if (listed) remark(listed)
+    listed = undefined
+  }
+  const timer = setInterval(tell, LINE_EVERY_MS)
   return {
     observe(event) {
-      if (event.type === 'listed') listed = `${counted(event.rooms, 'room')} listed …`
+      if (event.type === 'listed')
+        listed = `${counted(event.rooms, 'room')} listed, up to ${event.upTo.toISOString().slice(0, 10)} …`
+      if (event.type === 'described') listed = `${counted(event.rooms, 'room')} asked about for who taught them …`
     },
     stop: () => clearInterval(timer),
   }

@@ -22,7 +22,7 @@ export function replayCommand(): Command {
     )
     .action(async (named: bigint[] | undefined, { all, json }: { all?: boolean; json?: boolean }) => {
       if (Boolean(all) === Boolean(named?.length)) {
-        throw new UsageError('E_USAGE', 'Name rooms to replay, or say --all.')
+        throw new UsageError('E_USAGE', `Give either room ids or --all${all ? ', not both' : ''}.`)
       }
       await using session = await openDatabase(readConfig())
       const { db } = session

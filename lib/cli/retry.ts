@@ -28,13 +28,13 @@ Examples:
     )
     .action(async (rooms: readonly bigint[] = [], { failed, json }: { failed?: boolean; json?: boolean }) => {
       if (failed ? rooms.length > 0 : rooms.length === 0) {
-        throw new UsageError('E_USAGE', 'Give room ids, or --failed for all that were given up.')
+        throw new UsageError('E_USAGE', `Give either room ids or --failed${failed ? ', not both' : ''}.`)
       }
       await using session = await openDatabase(readConfig())
       const due = await retryRooms(session.db, { rooms: failed ? 'failed' : rooms, now: databaseTime })
       const unknown = rooms.filter((roomId) => !due.includes(roomId))
       if (json) printJson({ due, unknown })
-      else print(`${counted(due.length, 'room')} made due; lcic-archive run works them off.`)
+      else print(`${counted(due.length, 'room')} made due${due.length > 0 ? '; lcic-archive run works them off' : ''}.`)
       if (!json && unknown.length > 0) print(`No job: ${unknown.join(', ')}. Name them to lcic-archive archive.`)
       setExitCode(unknown.length > 0 ? ExitCode.incomplete : ExitCode.done)
     })

@@ -3,7 +3,7 @@ import type { RoomReport } from '../archive/archive-room'
 import { type WorkDone, work } from '../archive/work'
 import { isUnreachable } from '../lcic/errors'
 import { ExitCode, setExitCode } from './exit-code'
-import { counted, print, printJson, seconds } from './output'
+import { counted, print, printable, printJson, seconds } from './output'
 import { showProgress } from './progress'
 import { archiveContext, openDatabase, readConfigWithCredentials } from './session'
 import { endAfter, interruption } from './signals'
@@ -51,37 +51,64 @@ Examples:
       }).finally(() => progress?.stop())
       const durationMs = performance.now() - startedAt
       if (json) printJson({ ...jsonOf(done), not_archived: unarchived.size(), duration_ms: Math.round(durationMs) })
-      else print(workText(done, durationMs))
-      setExitCode(interruption.aborted ? ExitCode.done : unarchived.exitCode())
+      else {
+        print(workText(done, durationMs, untilIdle ? unarchived.size() : undefined))
+        unarchived.print()
+      }
+      if (interruption.aborted || unarchived.size() === 0) setExitCode(ExitCode.done)
+      else setExitCode(unarchived.isUnreachable() ? ExitCode.unreachable : ExitCode.incomplete)
     })
 }
 
+/** Rooms that are named one by one, when they are not archived. */
+const MOST_NAMED = 20
+
 /** The rooms that were put off and not archived since. */
-export function unarchivedRooms(): { note(report: RoomReport): void; size(): number; exitCode(): ExitCode } {
-  const rooms = new Set<bigint>()
+export interface UnarchivedRooms {
+  note(report: RoomReport): void
+  size(): number
+  /** There are some, and LCIC never answered. */
+  isUnreachable(): boolean
+  /** Names them, and says why. */
+  print(): void
+}
+
+export function unarchivedRooms(): UnarchivedRooms {
+  const rooms = new Map<bigint, string>()
   let isReached = false
   return {
-    note({ roomId, outcome, state, code }) {
+    note({ roomId, outcome, state, code, message = '' }) {
       if (outcome === 'busy') return
       if (!isUnreachable(code)) isReached = true
       if (state === 'archived' || state === 'expired') rooms.delete(roomId)
-      else rooms.add(roomId)
+      else rooms.set(roomId, message)
     },
     size: () => rooms.size,
-    exitCode() {
-      if (rooms.size === 0) return ExitCode.done
-      return isReached ? ExitCode.incomplete : ExitCode.unreachable
+    isUnreachable: () => rooms.size > 0 && !isReached,
+    print() {
+      for (const message of [...rooms.values()].slice(0, MOST_NAMED)) print(`  ${printable(message)}`)
+      if (rooms.size > MOST_NAMED) print(`  … and ${rooms.size - MOST_NAMED} more: lcic-archive status`)
     },
   }
 }
 
-/** `1,000 rooms archived, 3 attempts put off; 1,003 requests, 24,000 members in 52.4 s.` */
-export function workText({ archived, putOff, requests, records }: WorkDone, durationMs: number): string {
-  const later = putOff > 0 ? `, ${counted(putOff, 'attempt')} put off` : ''
+/**
+ * `1,000 rooms archived, 2 not yet; 1,003 requests, 24,000 members in 52.4 s.`
+ *
+ * @param notYet rooms that were put off; a worker without an end knows only of attempts
+ */
+export function workText(
+  { archived, expired, putOff, requests, records }: WorkDone,
+  durationMs: number,
+  notYet?: number,
+): string {
+  const unused = expired > 0 ? `, ${expired} expired unused` : ''
+  const later = notYet === undefined ? `, ${counted(putOff, 'attempt')} put off` : `, ${notYet} not yet`
+  const others = `${unused}${(notYet ?? putOff) > 0 ? later : ''}`
   const cost = `${counted(requests, 'request')}, ${counted(records, 'member')} in ${seconds(durationMs)}`
-  return `${counted(archived, 'room')} archived${later}; ${cost}.`
+  return `${counted(archived, 'room')} archived${others}; ${cost}.`
 }
 
-export function jsonOf({ archived, putOff, requests, records }: WorkDone) {
-  return { archived, put_off: putOff, requests, members: records }
+export function jsonOf({ archived, expired, putOff, requests, records }: WorkDone) {
+  return { archived, expired, put_off: putOff, requests, members: records }
 }

@@ -34,7 +34,7 @@ export function simulateCommand(): Command {
     .option('--port <port>', 'where to listen on 127.0.0.1', wholeNumber(0, 65535), 9701)
     .option('--scenario <file>', 'a JSON file that describes rooms, limits and faults (default: a day at a school)')
     .option('--seed <number>', 'what names, numbers and faults are drawn from', wholeNumber(0, 999_999_999))
-    .option('--rooms <number>', 'how many ordinary rooms to draw', wholeNumber(0, 1_000_000))
+    .option('--rooms <number>', 'how many ordinary rooms to draw, beside special ones', wholeNumber(0, 1_000_000))
     .option(
       '--rate <requests>',
       'requests a second it allows for each action, 0 for any number',
@@ -114,18 +114,19 @@ function description({ endpoint, credentials, school }: Simulator) {
     endpoint,
     secret_id: credentials.secretId,
     secret_key: credentials.secretKey,
+    sdk_app_id: school.sdkAppId,
     rooms: rooms.map(({ roomId, name, fate, members }) => ({ room_id: roomId, name, fate, members: members.length })),
   }
 }
 
 function announce({ endpoint, credentials, school }: Simulator): void {
-  const rooms = [...school.rooms.keys()]
   remark(
-    `A stand-in for LCIC listens on ${endpoint} with ${counted(rooms.length, 'simulated room')}, until Ctrl-C. In another shell:`,
+    `A stand-in for LCIC listens on ${endpoint} with ${counted(school.rooms.size, 'simulated room')}, until Ctrl-C. In another shell:`,
   )
   print(`export LCIC_ENDPOINT=${endpoint}`)
   print(`export TENCENTCLOUD_SECRET_ID=${credentials.secretId} TENCENTCLOUD_SECRET_KEY=${credentials.secretKey}`)
-  print(`lcic-archive archive ${rooms.slice(0, 5).join(' ')}`)
+  print(`export LCIC_SDK_APP_IDS=${school.sdkAppId}`)
+  print('npx lcic-archive sweep && npx lcic-archive run --until-idle')
 }
 
 /** Appends what has arrived since, every fifth of a second. */

@@ -30,6 +30,7 @@ Examples:
     .action(async (query: string | undefined, { demo, json }: { demo?: boolean; json?: boolean }) => {
       const { databaseUrl, ...config } = readConfig()
       const external = databaseUrl !== undefined && !demo
+      if (query?.trim() === '') throw new UsageError('E_USAGE', 'The query is empty.')
       if (!query && external) {
         throw new UsageError('E_USAGE', 'DATABASE_URL names a database that runs by itself: give a query.')
       }
@@ -43,7 +44,9 @@ Examples:
         print(
           demo ? `${embedded?.psqlCommand.replace(/ -d \S+$/, '')} -d ${demoDatabase}` : (embedded?.psqlCommand ?? ''),
         )
-        return untilInterrupted()
+        // Without `await` the session would be closed first.
+        await untilInterrupted()
+        return
       }
       const { rows, fields } = await askReadOnly({ url, ...(config.databaseCa && { ca: config.databaseCa }) }, query)
       if (json) return printJson(rows)

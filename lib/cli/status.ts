@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { schedule } from '../archive/schedule'
 import { readConfig } from '../config'
 import { databaseTime } from '../db/instant'
 import {
@@ -16,6 +17,11 @@ import { openDatabase } from './session'
 /** Days shown in the table, besides those on which something is not archived; `--json` has all. */
 const DAYS_SHOWN = 14
 
+/** Sweeps are regular, and one that was whole is older than this: they have stopped, or keep failing. */
+const STALE_MS = 86_400_000
+
+const ALL_DAYS = 'all days'
+
 /** Rooms that `--failed` lists at most. */
 const MOST_FAILED = 1000
 
@@ -29,10 +35,10 @@ export function statusCommand(): Command {
       `
 Each room that ended counts once, by the day (UTC) and app: archived, waiting, expired (never used: there are no
 statistics), missing (LCIC denied it for a day), failed (given up after ARCHIVE_GIVE_UP_AFTER), or gap: LCIC lists it and
-nothing has been done. What LCIC lists is known up to the last full sweep.
+nothing has been done. What LCIC lists is known for the time that sweeps have seen whole.
 
-Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, 2 usage or configuration,
-3 the database is out of reach.
+Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, or the last full sweep of
+an app is more than a day old, 2 usage or configuration, 3 the database is out of reach.
 
 Examples:
   $ lcic-archive status
@@ -44,38 +50,56 @@ Examples:
       const config = readConfig()
       await using session = await openDatabase(config)
       const status = await readStatus(session.db, { now: databaseTime })
-      const problems = problemsOf(status)
-      const knownUpTo = knownUpToOf(status, config.sdkAppIds)
+      const problems = problemsOf(status, config.sdkAppIds)
+      const known = knownSpanOf(status, config.sdkAppIds)
       const unarchived = failed ? await readFailedRooms(session.db, { limit: MOST_FAILED }) : undefined
       if (json)
-        printJson({ ...jsonOf(status, problems, knownUpTo), ...(unarchived && { rooms: unarchived.map(jsonRoom) }) })
+        printJson({ ...jsonOf(status, problems, known), ...(unarchived && { rooms: unarchived.map(jsonRoom) }) })
       else if (unarchived) printFailed(unarchived)
-      else printStatus(status, problems, knownUpTo)
+      else printStatus(status, problems, known)
       setExitCode(problems.length > 0 ? ExitCode.incomplete : ExitCode.done)
     })
 }
 
 /** What somebody has to look after, in words. */
-export function problemsOf({ days }: Status): string[] {
+export function problemsOf({ days, readAt, sweeps }: Status, sdkAppIds: readonly bigint[]): string[] {
   const total = totalOf(days)
   const problem = (rooms: number, what: string) => (rooms > 0 ? [`${counted(rooms, 'room')} ${what}`] : [])
+  const stale = sweeps.flatMap(({ sdkAppId, sweptUntil }) => {
+    const isMeant = sdkAppIds.length === 0 || sdkAppIds.includes(sdkAppId)
+    return isMeant && sweptUntil && readAt.getTime() - sweptUntil.getTime() > STALE_MS ? [{ sdkAppId, sweptUntil }] : []
+  })
+  const neverWhole = sweeps.filter(({ sweptUntil, errorMessage }) => !sweptUntil && errorMessage)
   return [
     ...problem(total.gap, 'ended without a job: run lcic-archive sweep'),
     ...problem(total.passedDeadline, 'past the deadline: LCIC may have deleted the data'),
     ...problem(total.failed, 'failed: lcic-archive status --failed says why, lcic-archive retry --failed tries again'),
+    ...neverWhole.map(({ sdkAppId }) => `App ${sdkAppId} was never swept whole: what ended is not known`),
+    ...stale.map(
+      ({ sdkAppId, sweptUntil }) =>
+        `App ${sdkAppId} was last swept whole at ${short(sweptUntil)}, and what ended since is not known: run lcic-archive sweep`,
+    ),
   ]
 }
 
+/** The time of which all rooms that ended in it are known. */
+export interface KnownSpan {
+  readonly from: Date
+  readonly to: Date
+}
+
 /**
- * Up to when all rooms that ended are known: those of the apps that are configured, or else of all that were ever swept.
+ * Which time is known of all apps that are configured, or else of all that were ever swept.
  *
- * @returns null if one of them never was swept whole
+ * @returns null if one of them never was swept whole, or they have no time in common
  */
-export function knownUpToOf({ sweeps }: Status, sdkAppIds: readonly bigint[]): Date | null {
-  const marks = new Map(sweeps.map(({ sdkAppId, sweptUntil }) => [sdkAppId, sweptUntil?.getTime()]))
-  const apps = sdkAppIds.length > 0 ? sdkAppIds : [...marks.keys()]
-  const first = Math.min(...apps.map((app) => marks.get(app) ?? Number.NaN))
-  return Number.isFinite(first) ? new Date(first) : null
+export function knownSpanOf({ sweeps }: Status, sdkAppIds: readonly bigint[]): KnownSpan | null {
+  const known = new Map(sweeps.map((app) => [app.sdkAppId, app]))
+  const apps = sdkAppIds.length > 0 ? sdkAppIds : [...known.keys()]
+  const froms = apps.map((app) => known.get(app)?.sweptFrom?.getTime() ?? Number.NaN)
+  const tos = apps.map((app) => known.get(app)?.sweptUntil?.getTime() ?? Number.NaN)
+  const [from, to] = [Math.max(...froms), Math.min(...tos)]
+  return Number.isFinite(from) && from < to ? { from: new Date(from), to: new Date(to) } : null
 }
 
 type Counts = Omit<DayStatus, 'day' | 'sdkAppId'>
@@ -95,16 +119,16 @@ function totalOf(days: readonly DayStatus[]): Counts {
 }
 
 /** The status for people. */
-export function printStatus(status: Status, problems: readonly string[], knownUpTo: Date | null): void {
+export function printStatus(status: Status, problems: readonly string[], known: KnownSpan | null): void {
   const { days, waiting, upcoming, rereads, oldestDueAt, freshness, sweeps, budgets } = status
   const shown = days.filter((day, index) => index >= days.length - DAYS_SHOWN || day.archived < day.ended - day.expired)
-  const total = { day: 'all days', sdkAppId: null, ...totalOf(days) }
+  const total = { day: ALL_DAYS, sdkAppId: null, ...totalOf(days) }
   print(
     table(
       [...shown, total],
       [
         { title: 'day (UTC)', value: ({ day }) => day },
-        { title: 'app', value: ({ sdkAppId }) => sdkAppId, align: 'right' },
+        { title: 'app', value: ({ day, sdkAppId }) => sdkAppId ?? (day === ALL_DAYS ? '' : 'unknown'), align: 'right' },
         { title: 'ended', value: ({ ended }) => ended, align: 'right' },
         { title: 'archived', value: ({ archived }) => archived, align: 'right' },
         { title: 'waiting', value: ({ waiting }) => waiting, align: 'right' },
@@ -125,35 +149,42 @@ export function printStatus(status: Status, problems: readonly string[], knownUp
       `Archived in the last 24 hours: ${counted(rooms, 'room')}, half of them within ${span(p50Ms)} of their end, 95 % within ${span(p95Ms)}.`,
     )
   }
-  for (const { sdkAppId, sweptUntil, errorMessage } of sweeps) {
+  for (const { sdkAppId, sweptFrom, sweptUntil, errorMessage } of sweeps) {
+    const span = sweptFrom && sweptUntil && `from ${short(sweptFrom)} to ${short(sweptUntil)}`
     print(
-      `App ${sdkAppId}: ${sweptUntil ? `all that LCIC lists is known up to ${short(sweptUntil)}` : 'never swept whole'}.${errorMessage ? ` The last sweep failed: ${errorMessage}` : ''}`,
+      `App ${sdkAppId}: ${span ? `all that LCIC lists ${span} is known` : 'never swept whole'}.${errorMessage ? ` The last sweep failed: ${errorMessage}` : ''}`,
     )
   }
-  if (sweeps.length === 0) print('Never swept: rooms that nobody named are not known. Run lcic-archive sweep.')
+  if (sweeps.length === 0) print('Never swept.')
   for (const { budget, backlogMs, lastMinute } of budgets) {
+    if (lastMinute === 0 && backlogMs === 0) continue
+    const [action, host] = budget.split(' ')
     print(
-      `${budget.split(' ')[0]}: ${counted(lastMinute, 'request')} in the last minute, the next can be sent in ${(backlogMs / 1000).toFixed(1)} s.`,
+      `${action} at ${host}: ${counted(lastMinute, 'request')} in the last full minute, the next can be sent in ${(backlogMs / 1000).toFixed(1)} s.`,
     )
   }
-  print(problems.length > 0 ? `\n${problems.map((problem) => `! ${problem}.`).join('\n')}` : `\n${allWell(knownUpTo)}`)
+  print(problems.length > 0 ? `\n${problems.map((problem) => `! ${problem}.`).join('\n')}` : `\n${allWell(known)}`)
 }
 
-function allWell(knownUpTo: Date | null): string {
-  const rooms = knownUpTo ? `each room that ended by ${short(knownUpTo)}` : 'each room that was named'
-  return `Nothing is amiss: ${rooms} is archived, or it stands above why not.`
+function allWell(known: KnownSpan | null): string {
+  return known
+    ? `Nothing is amiss: each room that ended from ${short(known.from)} to ${short(known.to)} is archived, or it stands above why not.`
+    : 'Each room that was named is archived, or it stands above why not; whether there are others is not known: run lcic-archive sweep.'
 }
 
 function waitingText({ reason, rooms, nextAt, nearestDeadlineAt }: WaitingStatus): string {
-  const next = nextAt ? `next try ${short(nextAt)}, ` : ''
-  return `${counted(rooms, 'room')} waiting (${(reason ?? 'not asked for yet').replaceAll('_', ' ')}): ${next}nearest deadline ${short(nearestDeadlineAt)}.`
+  const why = reason === null ? 'not asked for yet' : (meanings.get(reason) ?? reason)
+  const next = nextAt ? `, next try ${short(nextAt)}` : ''
+  return `${counted(rooms, 'room')} waiting: ${why}${next}, nearest deadline ${short(nearestDeadlineAt)}.`
 }
+
+const meanings = new Map(Object.entries(schedule).map(([kind, { meaning }]) => [kind, meaning]))
 
 function printFailed(rooms: readonly UnarchivedRoom[]): void {
   for (const { roomId, state, endedAt, deadlineAt, attempts, message, requestId } of rooms) {
     const ended = endedAt ? `ended ${short(endedAt)}, ` : ''
     print(`${roomId}  ${state}, ${ended}${counted(attempts, 'attempt')}, deadline ${short(deadlineAt)}`)
-    print(`    ${printable(message)}${requestId ? ` RequestId ${requestId}` : ''}`)
+    print(`    ${printable(message)}${requestId ? ` (RequestId ${requestId})` : ''}`)
   }
   print(`${counted(rooms.length, 'room')}${rooms.length === MOST_FAILED ? ' or more' : ''} failed or missing.`)
 }
@@ -167,13 +198,14 @@ function span(durationMs: number | null): string {
   return minutes < 120 ? `${minutes.toFixed(1)} min` : `${(minutes / 60).toFixed(1)} h`
 }
 
-function jsonOf(status: Status, problems: readonly string[], knownUpTo: Date | null) {
+function jsonOf(status: Status, problems: readonly string[], known: KnownSpan | null) {
   const { readAt, days, waiting, upcoming, rereads, oldestDueAt, freshness, sweeps, budgets } = status
   return {
-    complete: problems.length === 0,
+    complete: problems.length === 0 && known !== null,
     problems,
     read_at: readAt,
-    known_up_to: knownUpTo,
+    known_from: known?.from ?? null,
+    known_up_to: known?.to ?? null,
     total: jsonCounts(totalOf(days)),
     days: days.map(({ day, sdkAppId, ...counts }) => ({ day, sdk_app_id: sdkAppId, ...jsonCounts(counts) })),
     waiting: waiting.map(({ reason, rooms, nextAt, nearestDeadlineAt }) => ({
@@ -185,9 +217,10 @@ function jsonOf(status: Status, problems: readonly string[], knownUpTo: Date | n
     upcoming,
     rereads,
     oldest_due_at: oldestDueAt,
-    freshness: { rooms: freshness.rooms, p50_ms: freshness.p50Ms, p95_ms: freshness.p95Ms },
-    sweeps: sweeps.map(({ sdkAppId, sweptUntil, startedAt, finishedAt, rooms, errorMessage }) => ({
+    freshness: { rooms: freshness.rooms, p50_ms: rounded(freshness.p50Ms), p95_ms: rounded(freshness.p95Ms) },
+    sweeps: sweeps.map(({ sdkAppId, sweptFrom, sweptUntil, startedAt, finishedAt, rooms, errorMessage }) => ({
       sdk_app_id: sdkAppId,
+      swept_from: sweptFrom,
       swept_until: sweptUntil,
       started_at: startedAt,
       finished_at: finishedAt,
@@ -201,6 +234,8 @@ function jsonOf(status: Status, problems: readonly string[], knownUpTo: Date | n
     })),
   }
 }
+
+const rounded = (ms: number | null) => (ms === null ? null : Math.round(ms))
 
 function jsonCounts({ passedDeadline, ...counts }: Counts) {
   return { ...counts, passed_deadline: passedDeadline }

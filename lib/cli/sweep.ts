@@ -1,13 +1,16 @@
 import { Command } from 'commander'
+import type { ArchiveContext } from '../archive/context'
 import { describeRooms } from '../archive/describe-rooms'
 import type { Span } from '../archive/list-rooms'
-import { type SweepReport, sweep } from '../archive/sweep'
+import { type SweepOptions, type SweepReport, sweep } from '../archive/sweep'
+import { systemClock } from '../clock'
 import type { Config } from '../config'
+import { appsWithoutRooms } from '../db/known-rooms'
 import { UsageError } from '../errors'
 import { isUnreachable } from '../lcic/errors'
 import { moment } from './arguments'
 import { ExitCode, setExitCode } from './exit-code'
-import { print, printable, printJson, table } from './output'
+import { counted, print, printable, printJson, table } from './output'
 import { showListing } from './progress'
 import { archiveContext, openDatabase, readConfigWithCredentials } from './session'
 import { interruption } from './signals'
@@ -24,15 +27,19 @@ interface SweepArguments {
 export function sweepCommand(): Command {
   return new Command('sweep')
     .description('find the rooms that have ended, and make their jobs due')
-    .option('--from <time>', 'look from then on: ISO 8601, or so long ago, such as 36h or 7d', moment)
-    .option('--to <time>', 'up to then (default: now)', moment)
+    .option(
+      '--from <time>',
+      'look from then on: ISO 8601 (UTC, if it names no zone), or so long ago, such as 36h',
+      moment,
+    )
+    .option('--to <time>', 'with --from: up to then (default: now)', moment)
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
       `
 LCIC_SDK_APP_IDS says which apps. Without --from it looks back ARCHIVE_SWEEP_LOOKBACK (76h) from the end of the last full
 sweep, however long ago that was. Rooms that are planned or in class get a job for when they are planned to end. Nothing is
-archived yet: that is done by \`run\`.
+archived yet: that is done by \`run\`. Rooms that were archived lately are asked about for who taught them (DescribeRoom).
 
 Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration, 3 LCIC or the database is
 out of reach.
@@ -49,19 +56,26 @@ Examples:
       await using session = await openDatabase(config)
       const listing = showListing()
       using context = archiveContext(config, session.db, listing.observe)
-      const reports = await sweep(context, {
-        sdkAppIds,
-        lookbackMs: config.sweepLookbackMs,
-        ...(span && { span }),
-        signal: interruption,
-      }).finally(listing.stop)
-      const deadline = Date.now() + DESCRIBE.withinMs
-      const patience = { waitMs: 0, deadline, signal: interruption }
-      const described = await describeRooms(context, { most: DESCRIBE.most, patience })
-      if (json) printJson({ apps: reports.map(jsonSweep), described })
-      else printSweeps(reports)
+      const { sweepLookbackMs: lookbackMs } = config
+      const options = { sdkAppIds, lookbackMs, ...(span && { span }), signal: interruption }
+      const { reports, described } = await sweepAndDescribe(context, options).finally(listing.stop)
+      if (json) {
+        printJson({ apps: reports.map(jsonSweep), described })
+      } else {
+        printSweeps(reports)
+        for (const sdkAppId of await appsWithoutRooms(session.db, sdkAppIds))
+          print(`App ${sdkAppId}: LCIC has never listed a room of it. Check LCIC_SDK_APP_IDS.`)
+        if (described > 0) print(`LCIC was asked who taught ${counted(described, 'room')}.`)
+      }
       setExitCode(exitCodeOfSweeps(reports))
     })
+}
+
+async function sweepAndDescribe(context: ArchiveContext, options: SweepOptions) {
+  const reports = await sweep(context, options)
+  const deadline = systemClock.now() + DESCRIBE.withinMs
+  const patience = { waitMs: 0, deadline, signal: interruption }
+  return { reports, described: await describeRooms(context, { most: DESCRIBE.most, patience }) }
 }
 
 /** @throws {UsageError} where no app is configured */
@@ -69,7 +83,7 @@ export function requireApps({ sdkAppIds }: Config): readonly bigint[] {
   if (sdkAppIds.length > 0) return sdkAppIds
   throw new UsageError(
     'E_CONFIG',
-    'The environment is not right:\n  LCIC_SDK_APP_IDS: names the apps to sweep, for example 1400000001,1400000002',
+    'The environment is not right:\n  LCIC_SDK_APP_IDS: is not set; it names the apps to sweep, for example 1400000001,1400000002',
   )
 }
 
@@ -77,9 +91,14 @@ export function requireApps({ sdkAppIds }: Config): readonly bigint[] {
 export function spanOf(from: Date | undefined, until: Date | undefined): Span | undefined {
   if (from === undefined && until === undefined) return undefined
   if (from === undefined) throw new UsageError('E_USAGE', '--to needs --from, too.')
-  const to = until ?? new Date()
+  const now = new Date()
+  // What is to come has not ended.
+  const to = until && until < now ? until : now
   if (from < to) return { from, to }
-  throw new UsageError('E_USAGE', `--from ${printable(from)} is not before --to ${printable(to)}.`)
+  throw new UsageError(
+    'E_USAGE',
+    `--from ${printable(from)} is not before ${until ? `--to ${printable(until)}` : 'now'}.`,
+  )
 }
 
 export function printSweeps(reports: readonly SweepReport[]): void {
@@ -99,7 +118,7 @@ export function printSweeps(reports: readonly SweepReport[]): void {
   }
 }
 
-export function jsonSweep({ sdkAppId, newJobs, failure, ...report }: SweepReport) {
+export function jsonSweep({ sdkAppId, newJobs, endedRooms: _, failure, ...report }: SweepReport) {
   const why = failure && { code: failure.code, message: failure.reason }
   return { sdk_app_id: sdkAppId, ...report, new_jobs: newJobs, ...why }
 }

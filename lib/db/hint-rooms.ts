@@ -12,6 +12,8 @@ export interface RoomHint {
   readonly sdkAppId?: bigint | null
   /** When the class really ended, where the hint's source knows. */
   readonly endedAt?: Date | null
+  /** When the class is, or was, planned to end: its data are kept from then on, while the real end is not known. */
+  readonly plannedEndAt?: Date | null
   /** Not to be asked for before then; now, if absent. */
   readonly notBefore?: Date | null
 }
@@ -38,6 +40,7 @@ export async function hintRooms(
     room_id: String(hint.roomId),
     sdk_app_id: hint.sdkAppId ? String(hint.sdkAppId) : null,
     ended_at: hint.endedAt ?? null,
+    planned_end_at: hint.plannedEndAt ?? null,
     not_before: hint.notBefore ?? null,
   }))
   // A room that is named twice in one call is wanted as soon as the most impatient says.
@@ -48,9 +51,9 @@ export async function hintRooms(
     insert into archive.jobs as j (
       room_id, sdk_app_id, due_at, waits, deadline_at, hinted_by, ended_at, created_at, updated_at)
     select room_id, max(sdk_app_id), greatest(${now}::timestamptz, ${notBefore}), coalesce(${notBefore} > ${now}, false),
-      coalesce(max(ended_at), ${notBefore}, ${now}::timestamptz) + ${keptFor}, ${hintedBy}, max(ended_at), ${now}, ${now}
+      coalesce(max(ended_at), min(planned_end_at), ${now}::timestamptz) + ${keptFor}, ${hintedBy}, max(ended_at), ${now}, ${now}
     from jsonb_to_recordset(${JSON.stringify(rooms)}::jsonb) as hint (
-      room_id bigint, sdk_app_id bigint, ended_at timestamptz, not_before timestamptz)
+      room_id bigint, sdk_app_id bigint, ended_at timestamptz, planned_end_at timestamptz, not_before timestamptz)
     group by room_id
     order by room_id
     on conflict (room_id) do update set
@@ -59,19 +62,22 @@ export async function hintRooms(
         when ${settled} then ${soon}
         when j.state = 'pending' or ${reread} then least(j.due_at, ${soon})
         else j.due_at end,
-      hinted_at = case when j.lease_until > ${now} then ${now} else j.hinted_at end,
+      hinted_at = case when j.leased_by is not null then ${now} else j.hinted_at end,
       failing_since = case when ${settled} then null else j.failing_since end,
       reason_since = case when ${settled} then null else j.reason_since end,
       sdk_app_id = coalesce(j.sdk_app_id, excluded.sdk_app_id),
       ended_at = coalesce(j.ended_at, excluded.ended_at),
-      deadline_at = coalesce(case when j.ended_at is null then excluded.ended_at + ${keptFor} end, j.deadline_at),
+      deadline_at = case
+        when j.ended_at is not null then j.deadline_at
+        when excluded.ended_at is not null then excluded.deadline_at
+        else least(j.deadline_at, excluded.deadline_at) end,
       updated_at = ${now}
     where ${settled}
       or (j.state = 'pending' or ${reread})
         and (j.due_at is null or j.due_at > ${soon})
-      or j.lease_until > ${now} and (j.hinted_at is null or j.hinted_at < j.last_attempt_at)
+      or j.leased_by is not null and (j.hinted_at is null or j.hinted_at < j.last_attempt_at)
       or j.sdk_app_id is null and excluded.sdk_app_id is not null
-      or j.ended_at is null and excluded.ended_at is not null
+      or j.ended_at is null and (excluded.ended_at is not null or excluded.deadline_at < j.deadline_at)
     returning xmax = 0 as created`.execute(db)
   return rows.filter(({ created }) => created).length
 }

@@ -103,15 +103,34 @@ export async function copyFacts(db: Kysely<Database>, roomIds: readonly bigint[]
     where r.room_id = outdated.room_id`.execute(db)
 }
 
-/** Archived rooms of which it is not known yet who taught them; the newest first. */
-export async function roomsWithoutTeacher(
+/**
+ * Rooms of which LCIC is to be asked what is planned: classes that go on although their planned end has passed, since
+ * they may have been moved to a day that sweeps do not list yet; then archived rooms of which it is not known who taught
+ * them, the newest first.
+ */
+export async function roomsToDescribe(
   db: Kysely<Database>,
-  { since, limit }: { since: Instant; limit: number },
+  { now, since, limit }: { now: Instant; since: Instant; limit: number },
 ): Promise<bigint[]> {
   const { rows } = await sql<{ room_id: bigint }>`
-    select room_id from archive.rooms
-    where teacher_id is null and archived_at > ${since}
-    order by archived_at desc
+    (select j.room_id from archive.jobs j
+      join archive.known_rooms k using (room_id)
+      where j.state = 'pending' and j.reason = 'not_ended' and k.scheduled_end_at < ${now}
+      order by k.scheduled_end_at desc
+      limit ${limit})
+    union all
+    (select room_id from archive.rooms
+      where teacher_id is null and archived_at > ${since}
+      order by archived_at desc
+      limit ${limit})
     limit ${limit}`.execute(db)
   return rows.map((row) => row.room_id)
+}
+
+/** Those of these apps of which LCIC has never listed a room. */
+export async function appsWithoutRooms(db: Kysely<Database>, sdkAppIds: readonly bigint[]): Promise<bigint[]> {
+  const { rows } = await sql<{ app: bigint }>`
+    select app from unnest(${sdkAppIds.map(String)}::bigint[]) as app
+    where not exists (select from archive.known_rooms k where k.sdk_app_id = app)`.execute(db)
+  return rows.map(({ app }) => app)
 }

@@ -88,10 +88,13 @@ export async function claimDueRooms(
   return { leases, woken: rows[0]?.woken ?? 0 }
 }
 
-/** `dead` are holders of single rooms, or of all that one claim has taken. */
+/**
+ * `dead` are holders of single rooms, or of all that one claim has taken. No lease lasts longer than {@link LEASE_MS}: one
+ * that seems to is from before the server's clock was set back.
+ */
 function isFree(now: Instant, dead: readonly string[]) {
   return sql`(
-    lease_until is null or lease_until <= ${now}
+    lease_until is null or lease_until <= ${now} or lease_until > ${later(now, 2 * LEASE_MS)}
     or ${dead.length > 0} and (
       leased_by = any (${dead}::text[]) or regexp_replace(leased_by, '-\\d+$', '') = any (${dead}::text[])))`
 }

@@ -33,6 +33,8 @@ export interface WaitingStatus {
 
 export interface SweepStatus {
   readonly sdkAppId: bigint
+  /** All that LCIC listed from then until `sweptUntil` is known. */
+  readonly sweptFrom: Date | null
   readonly sweptUntil: Date | null
   readonly startedAt: Date
   readonly finishedAt: Date | null
@@ -120,7 +122,7 @@ export async function readStatus(db: Kysely<Database>, { now }: { now: Instant }
           where r.archived_at > ${later(now, -86_400_000)} and r.real_end_at is not null
         ) as fresh`.execute(tx)
       const { rows: sweeps } = await sql<SweepStatus>`
-        select sdk_app_id as "sdkAppId", swept_until as "sweptUntil", started_at as "startedAt",
+        select sdk_app_id as "sdkAppId", swept_from as "sweptFrom", swept_until as "sweptUntil", started_at as "startedAt",
           finished_at as "finishedAt", rooms, error_message as "errorMessage"
         from archive.sweeps order by sdk_app_id`.execute(tx)
       const { rows: budgets } = await sql<BudgetStatus>`

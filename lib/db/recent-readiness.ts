@@ -11,6 +11,9 @@ export interface Readiness {
 /** Of so many rooms. */
 const ROOMS = 3
 
+/** So many are looked through for them. */
+const CANDIDATES = 50
+
 /** What was found out less precisely than this says nothing. */
 const PRECISION = sql`interval '1 hour'`
 
@@ -21,9 +24,15 @@ export async function recentReadiness(db: Kysely<Database>): Promise<Readiness |
       max(${msBetween(sql`ended_at`, sql`ready_by`)}) as "toMs"
     from (
       select j.ended_at, j.not_ready_until, r.archived_at as ready_by
-      from archive.jobs j
+      from (
+        select room_id, ended_at, not_ready_until, archived_at
+        from archive.jobs
+        where not_ready_until is not null and archived_at is not null
+        order by archived_at desc
+        limit ${CANDIDATES}
+      ) as j
       join archive.rooms r using (room_id)
-      where j.not_ready_until is not null and j.archived_at is not null and j.ended_at < j.not_ready_until
+      where j.ended_at < j.not_ready_until
         and r.archived_at - j.not_ready_until between interval '0' and ${PRECISION}
       order by j.archived_at desc
       limit ${ROOMS}

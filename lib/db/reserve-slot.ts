@@ -13,18 +13,20 @@ export async function reserveSlot(
   { budget, spacingMs, mostMs }: { budget: string; spacingMs: number; mostMs: number },
 ): Promise<{ slotAt: number; now: number } | undefined> {
   const spacing = sql`make_interval(secs => ${spacingMs / 1000}::float8)`
+  const nextSlot = sql`
+    case when b.next_slot_at > clock_timestamp() + ${NONSENSE} + ${MOST_AHEAD}::int * ${spacing} then clock_timestamp()
+      else greatest(b.next_slot_at, clock_timestamp()) end`
   const { rows } = await sql<{ slotAt: number; now: number }>`
     insert into archive.budgets as b (budget, next_slot_at, minute, in_minute)
     values (${budget}, clock_timestamp() + ${spacing}, date_trunc('minute', clock_timestamp()), 1)
     on conflict (budget) do update
-      set next_slot_at = greatest(b.next_slot_at, clock_timestamp()) + ${spacing},
-        (minute, in_minute, in_minute_before) = (
-          select slot.minute,
+      set (next_slot_at, minute, in_minute, in_minute_before) = (
+          select slot.at + ${spacing}, slot.minute,
             case when slot.minute = b.minute then b.in_minute + 1 else 1 end,
             case when slot.minute = b.minute then b.in_minute_before
               when slot.minute = b.minute + interval '1 minute' then b.in_minute else 0 end
-          from (select date_trunc('minute', greatest(b.next_slot_at, clock_timestamp()))) as slot (minute))
-      where b.next_slot_at <= clock_timestamp() + make_interval(secs => ${Math.min(mostMs, YEAR_MS) / 1000}::float8)
+          from (select at, date_trunc('minute', at) from (select ${nextSlot}) as next (at)) as slot (at, minute))
+      where ${nextSlot} <= clock_timestamp() + make_interval(secs => ${Math.min(mostMs, YEAR_MS) / 1000}::float8)
     returning extract(epoch from next_slot_at - ${spacing})::float8 * 1000 as "slotAt",
       extract(epoch from clock_timestamp())::float8 * 1000 as now`.execute(db)
   return rows[0]
@@ -40,5 +42,11 @@ export async function pushBackBudget(
     set next_slot_at = greatest(next_slot_at, clock_timestamp() + make_interval(secs => ${pauseMs / 1000}::float8))
     where budget = ${budget}`.execute(db)
 }
+
+/**
+ * Nobody has reserved so many slots ahead, and no refusal has pushed them back for so long: the server's clock was ahead,
+ * and has been set back.
+ */
+const [MOST_AHEAD, NONSENSE] = [1000, sql`interval '5 minutes'`]
 
 const YEAR_MS = 365 * 24 * 3600 * 1000

@@ -16,6 +16,7 @@ export async function retryRooms(
   const { rows } = await sql<{ room_id: bigint }>`
     update archive.jobs
     set state = case when archived_at is null then 'pending' else 'archived' end, due_at = ${now}, attempts = 0,
+      hinted_at = case when leased_by is not null then ${now} else hinted_at end,
       reason = null, reason_since = null, failing_since = null, updated_at = ${now}
     where room_id = any (array(select room_id from archive.jobs where ${chosen} order by room_id for update))
     returning room_id`.execute(db)

@@ -5,7 +5,7 @@ import type { Database, JobState } from './tables'
 
 /**
  * Marks the room as archived and gives the lease back. It is due once more `rereadAfterMs` after it was first archived,
- * if that is given and still to come; then no more.
+ * if that is given and still to come, or when something asked for that while it was read; else no more.
  */
 export async function completeJob(
   db: Kysely<Database>,
@@ -28,10 +28,11 @@ export async function completeJob(
   await sql`
     update archive.jobs
     set state = 'archived', attempts = 0, archived_at = ${now}, updated_at = ${now},
-      due_at = (
+      due_at = least((
         select r.archived_at + (${now}::timestamptz - ${firstArchivedSince})
         from archive.rooms r
-        where r.room_id = ${lease.roomId} and r.archived_at > ${firstArchivedSince}),
+        where r.room_id = ${lease.roomId} and r.archived_at > ${firstArchivedSince}
+      ), case when state = 'archived' and hinted_at >= last_attempt_at and due_at > last_attempt_at then due_at end),
       ended_at = coalesce(to_timestamp(${endedAt}::float8), ended_at),
       reason = null, reason_since = null, failing_since = null,
       last_error_code = null, last_error_message = null,
@@ -83,12 +84,12 @@ export interface Deferral {
   readonly reason: string
   readonly errorCode: string
   readonly errorMessage: string
-  readonly requestId: string | undefined
+  readonly requestId: string | null | undefined
 }
 
 /**
- * Puts the room off, says why, and gives the lease back. If something called for the room while it was worked on, it is
- * due as if that had come just now.
+ * Puts the room off, says why, and gives the lease back. If something called for the room while it was worked on, that
+ * counts as if it had come just now.
  *
  * @returns the job's state and due time afterwards; nothing if the lease was lost
  */
@@ -97,22 +98,30 @@ export async function deferJob(
   { lease, now, state, dueInMs, costsAttempt, reason, errorCode, errorMessage, requestId }: Deferral,
 ): Promise<{ state: JobState; dueAt: Date | null } | undefined> {
   const dueAt = dueInMs === undefined ? sql`null::timestamptz` : later(now, dueInMs)
+  const wasHinted = sql`coalesce(hinted_at >= last_attempt_at, false)`
+  const isSettled = ['failed', 'missing', 'expired'].includes(state)
   const { rows } = await sql<{ state: JobState; dueAt: Date | null }>`
     update archive.jobs
-    set state = case when archived_at is null then ${state} else 'archived' end,
-      due_at = case when hinted_at >= last_attempt_at and ${state} = 'pending'
+    set state = case when archived_at is not null then 'archived'
+        when ${wasHinted} and ${isSettled} then 'pending' else ${state} end,
+      due_at = case when ${wasHinted} and archived_at is null
         then least(${dueAt}, ${earliestHinted(sql`last_attempt_at`, now)}) else ${dueAt} end,
       waits = true, attempts = attempts + ${costsAttempt ? 1 : 0}, updated_at = ${now},
       reason = ${reason},
       reason_since = case when reason = ${reason} then coalesce(reason_since, ${now}) else ${now} end,
-      failing_since = case when ${costsAttempt} then coalesce(failing_since, ${now}) else failing_since end,
+      failing_since = case when ${wasHinted} and ${isSettled} then null
+        when ${costsAttempt} then ${failingSince(reason, now)} else failing_since end,
       not_ready_until = case when ${reason} = 'not_ready' then ${now} else not_ready_until end,
-      last_error_code = ${errorCode}, last_error_message = ${errorMessage},
-      last_request_id = coalesce(${requestId ?? null}, last_request_id),
+      last_error_code = ${errorCode}, last_error_message = ${errorMessage}, last_request_id = ${requestId ?? null},
       leased_by = null, lease_until = null
     where room_id = ${lease.roomId} and leased_by = ${lease.holder}
     returning state, due_at as "dueAt"`.execute(db)
   return rows[0]
+}
+
+/** A class that went on has not failed so far: what comes afterwards is a failure of its own. */
+function failingSince(reason: string, now: Instant) {
+  return sql`case when reason = 'not_ended' and ${reason} <> 'not_ended' then ${now} else coalesce(failing_since, ${now}) end`
 }
 
 /** Hints, however many, have a room asked for at most once a minute. */

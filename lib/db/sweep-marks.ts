@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely'
-import type { Instant } from './instant'
+import { type Instant, later } from './instant'
 import type { Database } from './tables'
 
-/** Notes that a sweep of an app begins. @returns up to when all is known; nothing before the first full sweep */
+/** Notes that the regular sweep of an app begins. @returns up to when all is known; nothing before the first full sweep */
 export async function beginSweep(
   db: Kysely<Database>,
   { sdkAppId, now }: { sdkAppId: bigint; now: Instant },
@@ -17,21 +17,57 @@ export async function beginSweep(
   return row
 }
 
-/** Notes how a sweep ended. `sweptUntil` is given if it saw everything; the mark never moves back. */
+/**
+ * Notes how the regular sweep of an app ended.
+ *
+ * @param seen the span it saw whole, from the beginning of its start; absent if it did not
+ */
 export async function endSweep(
   db: Kysely<Database>,
   {
     sdkAppId,
     now,
     rooms,
-    sweptUntil,
+    seen,
     errorMessage,
-  }: { sdkAppId: bigint; now: Instant; rooms: number; sweptUntil?: Date; errorMessage?: string },
+  }: { sdkAppId: bigint; now: Instant; rooms: number; seen?: { from: Date; to: Date }; errorMessage?: string },
 ): Promise<void> {
   await sql`
     update archive.sweeps
     set finished_at = case when ${errorMessage === undefined} then ${now}::timestamptz end,
-      rooms = ${rooms}, error_message = ${errorMessage ?? null},
-      swept_until = greatest(swept_until, ${sweptUntil ?? null}::timestamptz)
+      rooms = ${rooms}, error_message = ${errorMessage ?? null}
     where sdk_app_id = ${sdkAppId}`.execute(db)
+  if (!seen) return
+  // The end may move back: a mark from before the server's clock was set back would keep sweeps from looking.
+  await sql`
+    update archive.sweeps
+    set swept_from = case when swept_from <= ${seen.from} and swept_until >= ${seen.from} then swept_from else ${seen.from} end,
+      swept_until = ${seen.to}
+    where sdk_app_id = ${sdkAppId}`.execute(db)
+}
+
+/**
+ * Notes that all is known of a span that was looked through besides the regular sweeps. What is known stays one piece: a
+ * span counts where it touches what is known, or, where nothing is, if the next regular sweep goes on from it.
+ */
+export async function extendSwept(
+  db: Kysely<Database>,
+  {
+    sdkAppId,
+    now,
+    seen,
+    lookbackMs,
+  }: { sdkAppId: bigint; now: Instant; seen: { from: Date; to: Date }; lookbackMs: number },
+): Promise<void> {
+  const until = sql`least(${seen.to}, ${now}::timestamptz)`
+  await sql`
+    update archive.sweeps
+    set swept_from = least(swept_from, ${seen.from}), swept_until = greatest(swept_until, ${until})
+    where sdk_app_id = ${sdkAppId} and swept_from <= ${seen.to} and swept_until >= ${seen.from}`.execute(db)
+  await sql`
+    insert into archive.sweeps as s (sdk_app_id, started_at, swept_from, swept_until)
+    select ${sdkAppId}, ${now}, ${seen.from}, ${until}
+    where ${seen.to}::timestamptz >= ${later(now, -lookbackMs)}
+    on conflict (sdk_app_id) do update set swept_from = excluded.swept_from, swept_until = excluded.swept_until
+    where s.swept_until is null`.execute(db)
 }

@@ -142,6 +142,7 @@ export interface KnownRoomsTable {
 
 export interface SweepsTable {
   sdk_app_id: bigint
+  swept_from: Date | null
   swept_until: Date | null
   started_at: Date
   finished_at: Date | null

@@ -194,7 +194,13 @@ function toSourceError(error: unknown, timedOut: boolean): ArchiveError {
   if (thrown instanceof SyntaxError || thrown instanceof TypeError) {
     return new SourceError('transient', 'E_NOT_AN_API_ANSWER', 'The answer is not one of API 3.0.', details)
   }
-  return new SourceError('transient', 'E_NETWORK', `LCIC could not be reached: ${thrown.message}`, details)
+  const reason = thrown.message.replace(/^request to \S+ failed, reason: /, '')
+  return new SourceError(
+    'transient',
+    'E_NETWORK',
+    `LCIC could not be reached (${reason}); check LCIC_ENDPOINT and the network.`,
+    details,
+  )
 }
 
 interface SdkFailure extends Error {

@@ -1,4 +1,6 @@
+import { isIPv6 } from 'node:net'
 import { ArchiveError } from '../errors'
+import { storableText } from './values'
 
 /** What a failure means for the room that was asked for; decides what happens next. */
 export type FailureKind =
@@ -33,15 +35,19 @@ export class SourceError extends ArchiveError {
     message: string,
     options: ErrorOptions & { requestId?: string | undefined; retryAfterMs?: number | undefined } = {},
   ) {
-    super(code, message.slice(0, 500).replace(addresses, '(address)'), options)
+    super(storableText(code.slice(0, 200)), storableText(withoutAddresses(message.slice(0, 500))), options)
     this.kind = kind
-    this.requestId = options.requestId
+    this.requestId = options.requestId && storableText(options.requestId.slice(0, 200))
     this.retryAfterMs = options.retryAfterMs
   }
 }
 
 /** Some refusals name the caller's address, which is nobody's business in a log. */
-const addresses = /\b\d{1,3}(\.\d{1,3}){3}\b/g
+function withoutAddresses(message: string): string {
+  return message
+    .replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, '(address)')
+    .replace(/[0-9a-f]*:[0-9a-f:]*:[0-9a-f]*/gi, (text) => (isIPv6(text) ? '(address)' : text))
+}
 
 /**
  * The kind of an API error code: the exact code first, then its prefix before the dot, then the families.
@@ -82,9 +88,12 @@ export function isUnreachable(code: string | undefined): boolean {
 }
 
 /** What to mend when LCIC refuses a request as such. */
-export function mendOf(code: string): string {
-  const [, mend] = mends.find(([family]) => code.startsWith(family)) ?? []
-  return mend ?? 'Check LCIC_ENDPOINT; if it is right, the API has changed: look for a newer version of this program.'
+export function mendOf(
+  code: string,
+  otherwise = 'Check LCIC_ENDPOINT; if it is right, the API has changed: look for a newer version of this program.',
+): string {
+  const [, mend = otherwise] = mends.find(([family]) => code.startsWith(family)) ?? []
+  return mend
 }
 
 const mends: readonly (readonly [string, string])[] = [

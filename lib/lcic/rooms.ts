@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
 import { readLosslessResponse } from './lossless-json'
-import { codeOf, textOf, timeOf } from './values'
+import { codeOf, storableText, textOf, timeOf } from './values'
 
 /** What LCIC says of a room without its statistics. Null: it does not say. Times are Unix seconds. */
 export interface RoomFacts {
@@ -85,7 +85,7 @@ function read<Shape extends z.ZodType>(schema: Shape, body: Buffer, what: string
   throw new SourceError('transient', 'E_NOT_AN_API_ANSWER', `The answer holds no ${what}.`)
 }
 
-const requestId = z.string().min(1).max(200)
+const requestId = z.string().min(1).max(200).transform(storableText)
 const count = z
   .union([
     z.int(),

@@ -4,7 +4,7 @@ import type { Answer } from './client'
 import { SourceError } from './errors'
 import { readLosslessResponse } from './lossless-json'
 import { cleanRecord, isLoadable } from './member-record'
-import { countOf, isStorableJson, type Reading, storableJson, timeOf, unknownFields } from './values'
+import { countOf, isStorableJson, type Reading, storableJson, storableText, timeOf, unknownFields } from './values'
 
 /** One page of a room's statistics: the text as it came, and what the archive needs to know of it. */
 export interface StatisticsPage {
@@ -123,7 +123,7 @@ const figureNames = [
 ] as const
 
 const responseSchema = z.looseObject({
-  RequestId: z.string().min(1).max(200),
+  RequestId: z.string().min(1).max(200).transform(storableText),
   Total: z.union([z.int(), z.string().regex(/^\d+$/).transform(Number)]).pipe(z.int().min(0).max(10_000_000)),
   // Not a schema of the records: checking a thousand of them by one would cost more than all else that is done to a page.
   MemberRecords: z.custom<unknown[]>(Array.isArray).nullish(),

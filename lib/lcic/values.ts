@@ -89,7 +89,8 @@ export function storableJson(value: unknown, depth = DEEPEST): unknown {
   return Object.fromEntries(items)
 }
 
-function storableText(text: string): string {
+/** The text as PostgreSQL can hold it. */
+export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\u{FFFD}')
 }
 

@@ -51,6 +51,19 @@ test('a budget that was idle starts now: time unused is not saved up', async () 
   expect((second?.slotAt ?? 0) - (first?.slotAt ?? 0)).toBeCloseTo(1000, 0)
 })
 
+test('a budget from before the database clock was set back starts anew', async () => {
+  await sql`update archive.budgets set next_slot_at = clock_timestamp() + interval '1 day' where budget = ${budget}`.execute(
+    archive.db,
+  )
+  const slot = await reserveSlot(archive.db, { budget, spacingMs: 50, mostMs: 1000 })
+  expect((slot?.slotAt ?? Number.NaN) - (slot?.now ?? 0)).toBeLessThanOrEqual(0)
+  // A slow budget, on which many wait, is as far ahead as that.
+  await sql`update archive.budgets set next_slot_at = clock_timestamp() + interval '1 day' where budget = ${budget}`.execute(
+    archive.db,
+  )
+  expect(await reserveSlot(archive.db, { budget, spacingMs: 100_000, mostMs: 1000 })).toBeUndefined()
+})
+
 test('a refusal pushes the budget back for everyone, and the row that a crash took is made anew', async () => {
   const { db, context } = archive
   const shared = createBudget({ db, lcic: context.lcic, clock: hastyClock, requestsPerSecond: 20 })
@@ -115,8 +128,8 @@ test('a process reserves three slots ahead at most, and hands them out in about 
     order.push(index)
   })
   await Promise.all(takes)
-  // Of the three that ask the database together it may answer any first.
-  for (const [place, index] of order.entries()) expect(Math.abs(place - index)).toBeLessThan(3)
+  // Of the three that ask the database together it may answer any first; in no order at all they would be 4 places off.
+  expect(sum(order.map((index, place) => Math.abs(place - index))) / order.length).toBeLessThan(2)
   expect(aheadMs / slotSpacingMs(20)).toBeGreaterThan(2)
   // The fourth is the next to be had.
   expect(aheadMs / slotSpacingMs(20)).toBeLessThan(4.05)
@@ -216,7 +229,7 @@ test('a room whose budget is out of reach is given back without cost', async () 
   await archive.context.budget.take('DescribeRoomStatistics', { mostMs: 1e9 })
   await archive.context.budget.pushBack('DescribeRoomStatistics', 60_000)
   const report = await archive.archive(room.roomId, { deadline: Date.now() + 1000 })
-  expect(report).toMatchObject({ outcome: 'throttled', state: 'pending', code: 'E_BUDGET' })
+  expect(report).toMatchObject({ outcome: 'throttled', code: 'E_BUDGET' })
   const job = await archive.db
     .selectFrom('archive.jobs')
     .selectAll()

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hintRooms, type RoomHint } from '../../lib/db/hint-rooms'
 import { claimRoom } from '../../lib/db/leases'
+import { retryRooms } from '../../lib/db/retry-rooms'
 import { completeJob, deferJob } from '../../lib/db/settle-job'
 import type { HintSource, JobState } from '../../lib/db/tables'
 import { createTestDatabase, postgresVersions, type TestDatabase } from '../support/database'
@@ -75,7 +76,7 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       callback: { sdkAppId: 1400n, endedAt: at(-MINUTE) },
       sweep: { sdkAppId: 1400n, endedAt: at(-MINUTE) },
       event: { endedAt: at(-MINUTE) },
-      command: {},
+      command: { plannedEndAt: at(-2 * MINUTE) },
     }
     const sources = fc.array(fc.constantFrom<HintSource[]>('callback', 'sweep', 'event', 'command'), {
       minLength: 1,
@@ -154,6 +155,65 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     // That hint is answered by the next try: it does not hurry the one after it.
     await putOff(await claimed(hinted, 2 * MINUTE), 2 * MINUTE, 'pending', 5 * MINUTE)
     expect((await jobOf(hinted)).due_at).toEqual(at(7 * MINUTE))
+  })
+
+  test.each(['failed', 'missing', 'expired'] as const)(
+    'a hint that comes while a worker is about to call the room %s gives it another chance, too',
+    async (state) => {
+      const roomId = newRoomId()
+      await hint(roomId, 0)
+      const lease = await claimed(roomId, 0)
+      await hint(roomId, 10_000)
+      await putOff(lease, 20_000, state, undefined)
+      expect(await jobOf(roomId)).toMatchObject({ state: 'pending', due_at: at(MINUTE), failing_since: null })
+      await settleAs(roomId, state, 2 * MINUTE)
+      expect(await jobOf(roomId)).toMatchObject({ state, due_at: null })
+    },
+  )
+
+  test('a hint that comes while a holder without a lease in force still has the room is not lost either', async () => {
+    const roomId = newRoomId()
+    await hint(roomId, 0)
+    const lease = await claimed(roomId, 0)
+    await hint(roomId, 2 * MINUTE)
+    await putOff(lease, 3 * MINUTE, 'pending', 20 * MINUTE)
+    expect((await jobOf(roomId)).due_at).toEqual(at(3 * MINUTE))
+  })
+
+  test('a re-read that is asked for while the room is read is made after that', async () => {
+    const roomId = newRoomId()
+    await hint(roomId, 0)
+    await settleAs(roomId, 'archived', 0)
+    const lease = await claimed(roomId, 5 * MINUTE)
+    await hint(roomId, 5 * MINUTE + 1000, {}, true)
+    const done = { now: at(6 * MINUTE), endedAt: null, requestId: undefined, rereadAfterMs: undefined }
+    await completeJob(database.db, { lease, ...done })
+    expect(await jobOf(roomId)).toMatchObject({ state: 'archived', due_at: at(6 * MINUTE) })
+    await completeJob(database.db, { lease: await claimed(roomId, 7 * MINUTE), ...done, now: at(8 * MINUTE) })
+    expect(await jobOf(roomId)).toMatchObject({ state: 'archived', due_at: null })
+  })
+
+  test('a room that a worker has while somebody makes it due by hand is due after that', async () => {
+    const roomId = newRoomId()
+    await hint(roomId, 0)
+    const lease = await claimed(roomId, 0)
+    expect(await retryRooms(database.db, { rooms: [roomId], now: at(10_000) })).toEqual([roomId])
+    await putOff(lease, 20_000, 'pending', 20 * MINUTE)
+    expect((await jobOf(roomId)).due_at).toEqual(at(MINUTE))
+  })
+
+  test('while the end is not known, the deadline is 180 days after the planned one', async () => {
+    const roomId = newRoomId()
+    await hint(roomId, 0)
+    await hint(roomId, MINUTE, { plannedEndAt: at(-170 * DAY) })
+    expect(await jobOf(roomId)).toMatchObject({ ended_at: null, deadline_at: at(10 * DAY) })
+    await hint(roomId, MINUTE, { plannedEndAt: at(0) })
+    expect((await jobOf(roomId)).deadline_at).toEqual(at(10 * DAY))
+    await hint(roomId, MINUTE, { endedAt: at(-169 * DAY) })
+    expect((await jobOf(roomId)).deadline_at).toEqual(at(11 * DAY))
+    const planned = newRoomId()
+    await hint(planned, 0, { plannedEndAt: at(2 * DAY), notBefore: at(2 * DAY) })
+    expect(await jobOf(planned)).toMatchObject({ due_at: at(2 * DAY), deadline_at: at(182 * DAY) })
   })
 
   test('the deadline is 180 days after the end, once that is known', async () => {

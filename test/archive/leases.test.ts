@@ -89,6 +89,13 @@ test('a lease in force is not taken, one that has run out is', async () => {
   expect(await claim('third', 9)).toMatchObject([{ roomId: 1n }])
 })
 
+test('a lease from before the database clock was set back holds nobody up', async () => {
+  await hint([1n])
+  await claim('first', 9)
+  await sql`update archive.jobs set lease_until = now() + interval '9 days'`.execute(archive.db)
+  expect(await claim('second', 9)).toMatchObject([{ roomId: 1n }])
+})
+
 test('a machine whose clock is an hour ahead takes no room from another before its time', async () => {
   await hint([1n, 2n])
   await sql`update archive.jobs set due_at = now() + interval '10 minutes' where room_id = 2`.execute(archive.db)

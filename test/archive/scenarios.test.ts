@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describeRooms } from '../../lib/archive/describe-rooms'
 import { readFailedRooms, readStatus } from '../../lib/db/read-status'
 import { retryRooms } from '../../lib/db/retry-rooms'
 import type { SimulatedRoom } from '../../lib/simulator'
@@ -152,6 +153,64 @@ test('a room that LCIC denies is missing only after a day, and one that comes ba
   expect(await jobOf(gone)).toMatchObject({ state: 'missing', due_at: null })
   expect(timeline.asked(gone.roomId).length).toBeLessThanOrEqual(6)
   await expectTruth(timeline.db, back)
+})
+
+test('a room that was missing, and is named anew, is missing again only after another day', async () => {
+  const room = timeline.addClass({ endAt: end, fate: 'missing', listed: false })
+  await timeline.runUntil(end + 30 * HOUR)
+  expect(await jobOf(room)).toMatchObject({ state: 'missing' })
+  room.listed = true
+  timeline.at(end + 36 * HOUR, () => {
+    room.fate = 'held'
+  })
+  await timeline.runUntil(end + 31 * HOUR)
+  expect(await jobOf(room)).toMatchObject({ state: 'pending', reason: 'gone' })
+  await timeline.runUntil(end + 48 * HOUR)
+  await expectTruth(timeline.db, room)
+})
+
+test('a class that ends early is not put off to its planned end, though LCIC takes a while to learn that it has ended', async () => {
+  const startedAt = { scheduledStartAt: (end - HOUR / 2) / 1000, realStartAt: (end - HOUR / 2) / 1000 }
+  const room = timeline.addClass({ ...startedAt, endAt: end + 3 * HOUR, overrunMs: -2 * HOUR, callback: false })
+  let lags = 2
+  timeline.simulator.setFaults(({ action }) =>
+    action === 'DescribeRoomStatistics' && lags-- > 0
+      ? { kind: 'error', code: 'FailedOperation.RoomNotEnd' }
+      : undefined,
+  )
+  await timeline.runUntil(end + 2 * HOUR)
+  expect((await costOf(room)).lagMs).toBeLessThanOrEqual(30 * MINUTE)
+})
+
+test('a class that is moved by nine days is watched for the new day, found by asking what is planned', async () => {
+  await timeline.close()
+  await open({ sweepEveryMs: 2 * HOUR })
+  const room = timeline.addClass({ endAt: end, callback: false })
+  await timeline.runUntil(end - HOUR / 2)
+  // It had begun to be listed before it was moved.
+  Object.assign(room, {
+    scheduledStartAt: room.scheduledStartAt + 9 * 86_400,
+    scheduledEndAt: room.scheduledEndAt + 9 * 86_400,
+    realStartAt: (room.realStartAt ?? 0) + 9 * 86_400,
+    realEndAt: (room.realEndAt ?? 0) + 9 * 86_400,
+    readyAt: room.readyAt + 9 * 86_400,
+  })
+  for (let hours = 1; hours < 12; hours++) {
+    timeline.at(end + hours * HOUR, async () => {
+      await describeRooms(timeline.context, { most: 10, patience: { waitMs: 0 } })
+    })
+  }
+  await timeline.runUntil(end + 9 * DAY + 3 * HOUR)
+  const { requests } = await costOf(room)
+  expect(requests).toBeLessThanOrEqual(12)
+})
+
+test('a class that went on for longer than a week has not failed for that long', async () => {
+  await timeline.close()
+  await open({ sweepEveryMs: 12 * HOUR, policy: { giveUpAfterMs: 7 * DAY } })
+  const room = timeline.addClass({ endAt: end, overrunMs: 6.9 * DAY, readyAfterMs: 12 * HOUR })
+  await timeline.runUntil(end + 8 * DAY)
+  await expectTruth(timeline.db, room)
 })
 
 describe('a day after it was archived a room is read once more', () => {

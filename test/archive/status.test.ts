@@ -205,13 +205,22 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
   test('sweeps are told by app, with how far they have come and why the last one failed', async () => {
     const sweeps = [
       { sdk_app_id: otherApp, started_at: at(-1), error_message: 'it broke' },
-      { sdk_app_id: app, swept_until: at(-2), started_at: at(-2), finished_at: at(-1), rooms: 3 },
+      { sdk_app_id: app, swept_from: at(-9), swept_until: at(-2), started_at: at(-2), finished_at: at(-1), rooms: 3 },
     ]
     for (const row of sweeps) await database.db.insertInto('archive.sweeps').values(row).execute()
     expect((await status()).sweeps).toEqual([
-      { sdkAppId: app, sweptUntil: at(-2), startedAt: at(-2), finishedAt: at(-1), rooms: 3, errorMessage: null },
+      {
+        sdkAppId: app,
+        sweptFrom: at(-9),
+        sweptUntil: at(-2),
+        startedAt: at(-2),
+        finishedAt: at(-1),
+        rooms: 3,
+        errorMessage: null,
+      },
       {
         sdkAppId: otherApp,
+        sweptFrom: null,
         sweptUntil: null,
         startedAt: at(-1),
         finishedAt: null,

@@ -124,7 +124,7 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     },
   )
 
-  test('a long span is looked through in parts, each room counts once, and sweeps have come no further for it', async () => {
+  test('a long span is looked through in parts, each room counts once, and its time is known from then on', async () => {
     const { school } = archive
     for (let hours = 1; hours <= 30 * 24; hours += 8) school.addRoom({ scheduledEndAt: noon - hours * HOUR })
     const outside = school.addRoom({ scheduledEndAt: noon - 40 * DAY })
@@ -133,7 +133,39 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(report).toMatchObject({ ...span, rooms: 90, ended: 90, newJobs: 90 })
     expect(report?.requests).toBe(8)
     expect((await jobs()).map(({ room_id }) => room_id)).not.toContain(outside.roomId)
-    expect(await markOf(app)).toMatchObject({ swept_until: null, rooms: 90, error_message: null })
+    expect(await markOf(app)).toMatchObject({
+      swept_from: span.from,
+      swept_until: span.to,
+      rooms: null,
+      finished_at: null,
+    })
+  })
+
+  test('what is known stays one piece: spans count where they touch it, and leave the regular sweep as it went', async () => {
+    const ago = (days: number) => new Date(noonMs - days * DAY * 1000)
+    const known = async (from: Date, to: Date) => {
+      await sweepApps({ span: { from, to } })
+      const { swept_from, swept_until, ...regular } = (await markOf(app)) ?? {}
+      return { from: swept_from, to: swept_until, regular }
+    }
+    // Nothing is known yet, and the next regular sweep would not go on from there.
+    expect(await known(ago(30), ago(20))).toEqual({ regular: {} })
+    archive.simulator.setFaults(() => ({ kind: 'status', status: 502 }))
+    await sweepApps()
+    // Waiting for better answers has taken seconds.
+    clock.time = noonMs
+    archive.simulator.setFaults(undefined)
+    const { regular, ...first } = await known(ago(5), ago(2))
+    expect(first).toEqual({ from: ago(5), to: ago(2) })
+    expect(regular).toMatchObject({ error_message: 'LCIC answered HTTP 502.', finished_at: null })
+    expect(await known(ago(30), ago(20))).toMatchObject({ from: ago(5), to: ago(2), regular })
+    expect(await known(ago(9), ago(5))).toMatchObject({ from: ago(9), to: ago(2), regular })
+    expect(await known(ago(4), ago(3))).toMatchObject({ from: ago(9), to: ago(2), regular })
+    // A span that goes on into the future tells nothing of it.
+    expect(await known(ago(3), ago(-3))).toMatchObject({ from: ago(9), to: ago(0), regular })
+    clock.time += DAY * 1000
+    await sweepApps()
+    expect(await markOf(app)).toMatchObject({ swept_from: ago(9), swept_until: ago(-1), error_message: null })
   })
 
   test('planned and running classes have a job for their planned end, and are not asked for before', async () => {
@@ -308,13 +340,12 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect((await markOf(app))?.swept_until?.getTime()).toBeGreaterThanOrEqual(noonMs + 9 * DAY * 1000)
   })
 
-  test('a machine whose clock goes back looks from its own time on, and moves no mark back', async () => {
+  test('a machine whose clock goes back looks from its own time on, and the mark goes back with it: else what ends until then would be missed', async () => {
     await sweepApps()
-    const mark = (await markOf(app))?.swept_until
     clock.time = noonMs - DAY * 1000
     const [report] = await sweepApps({ lookbackMs: HOUR * 1000 })
     expect(report?.from).toEqual(new Date(noonMs - (DAY + HOUR) * 1000))
-    expect((await markOf(app))?.swept_until).toEqual(mark)
+    expect((await markOf(app))?.swept_until).toEqual(new Date(noonMs - DAY * 1000))
   })
 
   test('a job that somebody deleted is a gap until the next sweep makes it anew', async () => {

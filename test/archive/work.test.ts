@@ -127,6 +127,24 @@ test('an unexpected error in one room rejects that room, and the others are arch
   ])
 })
 
+test('whatever text a refusal brings, the room is put off with it, and the others are archived', async () => {
+  const [odd, ...others] = await addRooms(...small(4))
+  const message = 'from 10.1.2.3 or 2001:db8::7\0 at 12:30:45 \ud800'
+  archive.simulator.setFaults(({ roomId }) =>
+    roomId === odd ? { kind: 'error', code: 'FailedOperation.RoomNotEnd', message } : undefined,
+  )
+  expect(await workOff()).toMatchObject({ archived: others.length, putOff: 1 })
+  const [job] = await jobs('pending')
+  expect(job).toMatchObject({ room_id: odd, reason: 'not_ended', last_error_code: 'FailedOperation.RoomNotEnd' })
+  expect(job?.last_error_message).toContain('from (address) or (address)\u{FFFD} at 12:30:45 \u{FFFD}')
+  archive.simulator.setFaults(() => ({ kind: 'error', code: 'Odd\0.Code' }))
+  await sql`update archive.jobs set due_at = now() where room_id = ${odd}`.execute(archive.db)
+  await workOff()
+  expect(await jobs('pending')).toMatchObject([
+    { room_id: odd, reason: 'unknown', last_error_code: 'Odd\u{FFFD}.Code' },
+  ])
+})
+
 test('an abort gives all rooms back as they were, and the work returns', async () => {
   await addRooms(...small(12))
   archive.simulator.setFaults(() => ({ kind: 'hang' }))
@@ -139,12 +157,16 @@ test('an abort gives all rooms back as they were, and the work returns', async (
   await expectNoLease()
 })
 
-test('a room whose slot comes after the deadline is given back without cost', async () => {
-  await addRooms(2)
+test('rooms whose slots come after the deadline are given back as they were, and no more of them are taken', async () => {
+  await addRooms(...small(20))
   await context.budget.take('DescribeRoomStatistics', { mostMs: 1e9 })
   await context.budget.pushBack('DescribeRoomStatistics', 60_000)
-  expect(await workOff({ deadline: Date.now() + 1000 })).toMatchObject({ archived: 0, requests: 0 })
-  expect(await jobs()).toMatchObject([{ state: 'pending', attempts: 0, failing_since: null, reason: 'throttled' }])
+  const before = (await jobs())[0]?.due_at
+  expect(await workOff({ deadline: systemClock.now() + 1000 })).toMatchObject({ archived: 0, putOff: 0, requests: 0 })
+  for (const job of await jobs())
+    expect(job).toMatchObject({ state: 'pending', attempts: 0, failing_since: null, reason: null, due_at: before })
+  const runs = await archive.db.selectFrom('archive.runs').select('room_id').execute()
+  expect(runs.length).toBeLessThanOrEqual(8)
   await expectNoLease()
 })
 

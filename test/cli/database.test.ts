@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SimulatedRoom } from '../../lib/simulator'
+import { migrations } from '../../migrations'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import { type CommandLine, installCommandLine } from '../support/command-line'
-import { createEmptyDatabase, type PostgresVersion } from '../support/database'
+import { createEmptyDatabase, createTestDatabase, type PostgresVersion } from '../support/database'
 import { expectTruth } from '../support/truth'
 
 let cli: CommandLine
@@ -19,6 +20,8 @@ afterAll(async () => {
   await archive?.close()
 })
 
+const names = Object.keys(migrations)
+
 const run = (...args: string[]) => cli.run(args, { env: { DATABASE_URL: archive.url } })
 
 describe.each<PostgresVersion>([18, 12])('migrate on PostgreSQL %i', (version) => {
@@ -28,12 +31,12 @@ describe.each<PostgresVersion>([18, 12])('migrate on PostgreSQL %i', (version) =
     const six = await Promise.all(Array.from({ length: 6 }, () => migrate('--json')))
     expect(six.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0, 0, 0])
     const applied = six.map(({ stdout }) => JSON.parse(stdout).applied)
-    expect(applied.flat()).toEqual(['0001-archive', '0002-nothing-missed'])
+    expect(applied.flat()).toEqual(names)
     const tables = async () => (await db.introspection.getTables()).filter(({ schema }) => schema === 'archive').length
     expect(await tables()).toBeGreaterThan(6)
 
     expect(await migrate()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Nothing to do.\n') })
-    for (const name of ['0002-nothing-missed', '0001-archive']) {
+    for (const name of [...names].reverse()) {
       expect(await migrate('down')).toMatchObject({
         exitCode: 0,
         stdout: expect.stringContaining(`took back ${name}\n`),
@@ -42,10 +45,21 @@ describe.each<PostgresVersion>([18, 12])('migrate on PostgreSQL %i', (version) =
     expect(await tables()).toBeLessThanOrEqual(2)
     const status = await migrate('status', '--json')
     expect(status.exitCode).toBe(0)
-    expect(JSON.parse(status.stdout).migrations).toEqual([
-      { name: '0001-archive', applied_at: null },
-      { name: '0002-nothing-missed', applied_at: null },
-    ])
+    expect(JSON.parse(status.stdout).migrations).toEqual(names.map((name) => ({ name, applied_at: null })))
+    await drop()
+  })
+
+  test('the archive itself is not taken back unless that is said', async () => {
+    const { url, db, drop } = await createTestDatabase(version)
+    const migrate = (...args: string[]) => cli.run(['migrate', ...args], { env: { DATABASE_URL: url } })
+    await sql`
+      insert into archive.rooms (room_id, total, revision, attempt, content_hash, archived_at, changed_at)
+      values (1, 0, 1, 1, '', now(), now())`.execute(db)
+    for (let taken = 1; taken < names.length; taken++) expect((await migrate('down')).exitCode).toBe(0)
+    const refused = await migrate('down')
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(refused.stderr).toMatch(/0001-archive deletes the whole archive, 1 room\. Make a dump/)
+    expect((await migrate('down', '--yes')).exitCode).toBe(0)
     await drop()
   })
 })

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { access } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type CommandLine, installCommandLine } from '../support/command-line'
 
@@ -25,10 +26,14 @@ test('the demo needs nothing, says that it is simulated, shows the classes withi
 
   expect(stdout.split('\n')[0]).toMatch(/simulated classes: a stand-in for LCIC/)
   expect(stdout).toMatch(/^The sweep found 48 rooms, 47 of them ended\.$/m)
-  expect(stdout).toMatch(/^45 rooms archived, \d+ attempts put off; \d+ requests, [\d,]+ members in \d+\.\d s\.$/m)
+  expect(stdout).toMatch(
+    /^45 rooms archived, 1 expired unused, 2 not yet; \d+ requests, [\d,]+ members in \d+\.\d s\.$/m,
+  )
   // By day and app: ended, archived, waiting, expired, missing, failed, gap.
   expect(stdout).toMatch(/^ all days +47 +45 +1 +1 +0 +0 +0 $/m)
-  expect(stdout).toMatch(/^Nothing is amiss: each room that ended by .* is archived, or it stands above why not\.$/m)
+  expect(stdout).toMatch(
+    /^Nothing is amiss: each room that ended from .* to .* is archived, or it stands above why not\.$/m,
+  )
   expect(stdout).toMatch(/^ +room +began \(UTC\) +minutes +expected +came +late +hands raised +messages $/m)
   expect(stdout).toMatch(/^ +name +role +joined +quit +minutes +hands +messages $/m)
   expect(stdout.match(/^ *\d{9,10} +\d\d:\d\d +\d+ +\d+ +\d+ +\d+ +\d+ +\d+ $/gm)).toHaveLength(12)
@@ -41,14 +46,29 @@ test('what the demo suggests to ask is answered, and its PostgreSQL is there for
   const sqlDemo = cli.start(['sql', '--demo'])
   const [psql] = await sqlDemo.printed(/^PGPASSFILE=.*$/m)
   expect(psql).toMatch(/ -d demo$/)
+  // Long enough for one that does not stay to be gone.
+  expect(await cli.run(['sql', '--demo', 'select pg_sleep(0.5)'])).toMatchObject({ exitCode: 0 })
+  const client = await connectAsToldBy(psql)
   const { exitCode, stdout } = await cli.run(['sql', '--demo', '--json', 'select count(*) as rooms from archive.rooms'])
   expect(exitCode).toBe(0)
   expect(JSON.parse(stdout)).toEqual([{ rooms: 45 }])
+  expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  await client.end()
   sqlDemo.signal('SIGINT')
   expect(await sqlDemo.ended).toMatchObject({ exitCode: 0 })
   expect(runningThere()).toEqual([])
   await expect(access(join(cli.directory, '.data', 'postgres', 'postmaster.pid'))).rejects.toThrow('ENOENT')
 })
+
+/** Connects as the command for psql says. */
+async function connectAsToldBy(command: string): Promise<pg.Client> {
+  const [, pgpass, host, port, user, database] =
+    /^PGPASSFILE='(.*)' psql -h (\S+) -p (\d+) -U (\S+) -d (\S+)$/.exec(command) ?? []
+  const password = (await readFile(join(cli.directory, pgpass ?? ''), 'utf8')).trim().split(':').at(-1)
+  const client = new pg.Client({ host, port: Number(port), user, password, database })
+  await client.connect()
+  return client
+}
 
 /** Processes in whose command this test's directory stands: PostgreSQL's data are there, and the command line itself. */
 function runningThere(): string[] {

@@ -124,14 +124,15 @@ test('lcic-archive sweep --help', async () => {
     find the rooms that have ended, and make their jobs due
 
     Options:
-      --from <time>  look from then on: ISO 8601, or so long ago, such as 36h or 7d
-      --to <time>    up to then (default: now)
+      --from <time>  look from then on: ISO 8601 (UTC, if it names no zone), or so
+                     long ago, such as 36h
+      --to <time>    with --from: up to then (default: now)
       --json         print one JSON document
       -h, --help     display help for command
 
     LCIC_SDK_APP_IDS says which apps. Without --from it looks back ARCHIVE_SWEEP_LOOKBACK (76h) from the end of the last full
     sweep, however long ago that was. Rooms that are planned or in class get a job for when they are planned to end. Nothing is
-    archived yet: that is done by \`run\`.
+    archived yet: that is done by \`run\`. Rooms that were archived lately are asked about for who taught them (DescribeRoom).
 
     Exit code: 0 all rooms were seen, 1 an app could not be swept whole, 2 usage or configuration, 3 LCIC or the database is
     out of reach.
@@ -151,7 +152,8 @@ test('lcic-archive backfill --help', async () => {
     archive the rooms of a past span: sweep it, then work off what is due
 
     Options:
-      --from <time>  from then on: ISO 8601, or so long ago, such as 36h or 30d
+      --from <time>  from then on: ISO 8601 (UTC, if it names no zone), or so long
+                     ago, such as 30d
       --to <time>    up to then (default: now)
       --plan         only say how many rooms, requests and minutes it takes
       --json         print one JSON document
@@ -183,10 +185,10 @@ test('lcic-archive status --help', async () => {
 
     Each room that ended counts once, by the day (UTC) and app: archived, waiting, expired (never used: there are no
     statistics), missing (LCIC denied it for a day), failed (given up after ARCHIVE_GIVE_UP_AFTER), or gap: LCIC lists it and
-    nothing has been done. What LCIC lists is known up to the last full sweep.
+    nothing has been done. What LCIC lists is known for the time that sweeps have seen whole.
 
-    Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, 2 usage or configuration,
-    3 the database is out of reach.
+    Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, or the last full sweep of
+    an app is more than a day old, 2 usage or configuration, 3 the database is out of reach.
 
     Examples:
       $ lcic-archive status
@@ -282,6 +284,8 @@ test('lcic-archive migrate --help', async () => {
                   status: list (choices: "up", "down", "status", default: "up")
 
     Options:
+      --yes       take back even the first migration, and all that was archived with
+                  it
       --json      print one JSON document
       -h, --help  display help for command
 
@@ -304,7 +308,7 @@ test('lcic-archive simulate --help', async () => {
       --scenario <file>     a JSON file that describes rooms, limits and faults
                             (default: a day at a school)
       --seed <number>       what names, numbers and faults are drawn from
-      --rooms <number>      how many ordinary rooms to draw
+      --rooms <number>      how many ordinary rooms to draw, beside special ones
       --rate <requests>     requests a second it allows for each action, 0 for any
                             number
       --latency <duration>  how long each answer takes

@@ -22,20 +22,22 @@ test('what simulate prints is what a user runs in another shell, and Ctrl-C ends
   )
   const log = join(cli.directory, 'dist', 'requests.jsonl')
   const simulator = cli.start(['simulate', '--port', '0', '--scenario', scenario, '--log', log])
-  const [script] = await simulator.printed(/^export LCIC_ENDPOINT=.*\nexport .*\nlcic-archive archive .*$/m)
+  const [script] = await simulator.printed(
+    /^export LCIC_ENDPOINT=.*\nexport .*\nexport LCIC_SDK_APP_IDS=.*\nnpx lcic-archive sweep .*$/m,
+  )
 
-  const { exitCode, stdout } = await cli.shell(script, { env: { DATABASE_URL: database.url } })
-  expect(stdout).toMatch(/^2 rooms: 2 archived; 5 requests, 2,530 members/m)
+  const { exitCode, stdout } = await cli.shell(script.replaceAll('npx ', ''), { env: { DATABASE_URL: database.url } })
+  expect(stdout).toMatch(/^2 rooms archived; 5 requests, 2,530 members/m)
   expect(exitCode).toBe(0)
 
   simulator.signal('SIGINT')
   const ended = await simulator.ended
   expect(ended).toMatchObject({ exitCode: 0, stdout: `${script}\n` })
-  expect(ended.stderr).toMatch(/^5 requests served, at most [1-5] in any second\.$/m)
+  expect(ended.stderr).toMatch(/^6 requests served, at most [1-5] in any second\.$/m)
   const lines = (await readFile(log, 'utf8')).trimEnd().split('\n')
   const entries = lines.map((line): { outcome: string } => JSON.parse(line))
   expect(entries.map(({ outcome }) => outcome).toSorted()).toEqual([
-    ...['OK', 'OK', 'OK', 'OK'],
+    ...['OK', 'OK', 'OK', 'OK', 'OK'],
     'ResourceUnavailable.RoomStatistics',
   ])
   expect(entries).toContainEqual(expect.objectContaining({ roomId: '5000000001', page: 3, records: 500 }))
@@ -47,7 +49,8 @@ test('simulate --json describes itself in one document; a port that is taken end
   simulator.signal('SIGTERM')
   const { exitCode, stdout } = await simulator.ended
   expect(exitCode).toBe(0)
-  const { endpoint, rooms } = JSON.parse(stdout)
+  const { endpoint, rooms, sdk_app_id } = JSON.parse(stdout)
+  expect(sdk_app_id).toBe(1400000001)
   expect(endpoint).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   expect(rooms).toContainEqual({ room_id: expect.any(Number), name: 'Assembly', fate: 'held', members: 2500 })
 

@@ -1,0 +1,43 @@
+import { hintRooms, type RoomHint } from '../db/hint-rooms'
+import { copyFacts, type KnownRoom, recordRooms } from '../db/known-rooms'
+import { roomStatus } from '../lcic/rooms'
+import type { ArchiveContext } from './context'
+
+/**
+ * Remembers what LCIC tells of rooms, and hints at those that have news, together. Rooms that are over are due at once;
+ * planned ones, and those in class, when they are planned to end.
+ *
+ * @param listed whether GetRooms told it
+ * @returns how many jobs are new
+ */
+export async function rememberRooms(
+  { db, now }: Pick<ArchiveContext, 'db' | 'now'>,
+  rooms: readonly KnownRoom[],
+  { listed }: { listed: boolean },
+): Promise<number> {
+  const told = new Map(rooms.map((room) => [room.roomId, room]))
+  const newJobs = await db.transaction().execute(async (tx) => {
+    const news = await recordRooms(tx, { rooms, listed, now: now() })
+    const hints = news.flatMap((roomId) => hintOf(told.get(roomId)) ?? [])
+    return hints.length === 0 ? 0 : hintRooms(tx, { hints, hintedBy: 'sweep', now: now() })
+  })
+  await copyFacts(db, [...told.keys()])
+  return newJobs
+}
+
+/** Whether the class has ended, or the room expired without one. */
+export function isOver({ status }: Pick<KnownRoom, 'status'>): boolean {
+  return status === roomStatus.ended || status === roomStatus.expired
+}
+
+function hintOf(room: KnownRoom | undefined): RoomHint | undefined {
+  if (!room) return undefined
+  const { roomId, sdkAppId = null, realEndTime, scheduledEndTime } = room
+  const plannedEndAt = dateOf(scheduledEndTime)
+  if (isOver(room)) return { roomId, sdkAppId, endedAt: dateOf(realEndTime), plannedEndAt }
+  return { roomId, sdkAppId, plannedEndAt, notBefore: plannedEndAt }
+}
+
+function dateOf(seconds: number | null | undefined): Date | null {
+  return typeof seconds === 'number' ? new Date(seconds * 1000) : null
+}
