@@ -7,7 +7,7 @@ import { systemClock } from '../../lib/clock'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { databaseTime } from '../../lib/db/instant'
 import type { JobState } from '../../lib/db/tables'
-import { openTestArchive, type TestArchive } from '../support/archive'
+import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
 
 let archive: TestArchive
 let context: ArchiveContext
@@ -139,7 +139,7 @@ test('whatever text a refusal brings, the room is put off with it, and the other
   expect(job?.last_error_message).toContain('from (address) or (address)\u{FFFD} at 12:30:45 \u{FFFD}')
   archive.simulator.setFaults(() => ({ kind: 'error', code: 'Odd\0.Code' }))
   await sql`update archive.jobs set due_at = now() where room_id = ${odd}`.execute(archive.db)
-  await workOff()
+  await workOff({}, { ...context, clock: hastyClock })
   expect(await jobs('pending')).toMatchObject([
     { room_id: odd, reason: 'unknown', last_error_code: 'Odd\u{FFFD}.Code' },
   ])
