@@ -9,3 +9,14 @@ export function linkedController(signal: AbortSignal | undefined): AbortControll
   if (signal?.aborted) abort()
   return Object.assign(controller, { unlink: () => signal?.removeEventListener('abort', abort) })
 }
+
+/** The promise's outcome, or the signal's reason as soon as that is aborted. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

@@ -21,6 +21,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     comment on column archive.sweeps.swept_from is
       'Everything LCIC listed from then until swept_until is known, without a gap.'`.execute(db)
+  await sql`
+    comment on column archive.sweeps.swept_until is
+      'Everything LCIC listed up to then is known, from swept_from on; set by a sweep that read it all.'`.execute(db)
   // From where it was known is not known; the next sweep finds out anew.
   await sql`update archive.sweeps set swept_from = swept_until`.execute(db)
   await sql`drop index archive.jobs_claim, archive.jobs_next_due`.execute(db)

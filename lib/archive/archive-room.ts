@@ -85,7 +85,7 @@ type Result = Pick<RoomReport, 'outcome'> & Partial<RoomReport>
 const nothingRead = { pages: 0, records: 0, inserted: 0, updated: 0, removed: 0, duplicates: 0, requests: 0 }
 
 function reported({ clock, log }: ArchiveContext, roomId: bigint, startedAt: number, result: Result): RoomReport {
-  const report = { roomId, ...nothingRead, ...result, durationMs: clock.now() - startedAt }
+  const report = { roomId, ...nothingRead, ...result, durationMs: Math.round(clock.now() - startedAt) }
   const { message: reason, ...facts } = report
   log[reason === undefined ? 'info' : 'warn']({ ...facts, reason }, 'room')
   return report
@@ -152,15 +152,20 @@ async function readOnce(
     const { outcome, reason, ...written } = await takeSnapshot(context, attempt, pages, begun.archived)
     const read = { outcome, ...written, pages: pages.length, records: pages[0]?.figures.Total ?? 0 }
     if (outcome === 'archived' || outcome === 'unchanged') return read
-    return { ...read, failure: { kind: outcome, code: `E_${outcome.toUpperCase()}`, detail: reason ?? '' } }
+    const code = `E_${outcome.toUpperCase()}`
+    return { ...read, failure: { kind: outcome, code, detail: reason ?? '', requestId: attempt.requestIds.at(-1) } }
   } catch (error) {
-    const failure = failureOf(error)
+    const failure = failureOf(error, attempt.requestIds.at(-1))
     if (failure) return { ...nothingRead, outcome: failure.kind, failure }
     if (isNotTheRooms(error, patience.signal)) throw error
     // A defect of this program that this room brings to light: other rooms are not to suffer for it.
     context.log.error({ roomId: attempt.lease.roomId, attempt: attempt.number, err: error }, 'unexpected error')
     const detail = describeError(error).message
-    return { ...nothingRead, outcome: 'rejected', failure: { kind: 'rejected', code: 'E_UNEXPECTED', detail } }
+    return {
+      ...nothingRead,
+      outcome: 'rejected',
+      failure: { kind: 'rejected', code: 'E_UNEXPECTED', detail, requestId: attempt.requestIds.at(-1) },
+    }
   }
 }
 
@@ -169,17 +174,17 @@ function isNotTheRooms(error: unknown, signal: AbortSignal | undefined): boolean
   return signal?.aborted || error instanceof LeaseLostError || error instanceof ArchiveError || isDatabaseTrouble(error)
 }
 
-function failureOf(error: unknown): Failure | undefined {
+function failureOf(error: unknown, requestId: string | undefined): Failure | undefined {
   if (error instanceof SourceError) {
-    return { kind: error.kind, code: error.code, detail: error.message, requestId: error.requestId ?? null }
+    return { kind: error.kind, code: error.code, detail: error.message, requestId: error.requestId }
   }
   if (error instanceof InconsistentPagesError) {
-    return { kind: 'inconsistent', code: 'E_INCONSISTENT', detail: error.message }
+    return { kind: 'inconsistent', code: 'E_INCONSISTENT', detail: error.message, requestId }
   }
   // What LCIC sent is beyond what PostgreSQL can hold or read: no reason to stop for other rooms.
   if (error instanceof RangeError || isDataRefusal(error)) {
     const { code = 'E_UNREADABLE_PAGE', message } = describeError(error)
-    return { kind: 'rejected', code, detail: message }
+    return { kind: 'rejected', code, detail: message, requestId }
   }
   return undefined
 }

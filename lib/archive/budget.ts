@@ -1,11 +1,12 @@
 import type { Kysely } from 'kysely'
+import { abortable } from '../abort'
 import type { Clock } from '../clock'
 import { LEASE_MS } from '../db/leases'
 import { pushBackBudget, reserveSlot } from '../db/reserve-slot'
 import type { Database } from '../db/tables'
 import type { Lcic, LcicAction } from '../lcic/client'
 import { SourceError } from '../lcic/errors'
-import { createTurns } from './turns'
+import { createTurns, type Turns } from './turns'
 
 /** The right to send requests, shared by all instances through one row in PostgreSQL. */
 export interface Budget {
@@ -82,6 +83,14 @@ export function slotSpacingMs(requestsPerSecond: number): number {
   return (1000 / requestsPerSecond) * HEADROOM
 }
 
+/** What this process knows of one budget. */
+interface Lane {
+  readonly budget: string
+  readonly turns: Turns
+  /** LCIC refused: slots before this, handed out before it did, are not used. */
+  pausedUntil: number
+}
+
 export function createBudget({
   db,
   lcic,
@@ -95,11 +104,16 @@ export function createBudget({
 }): Budget {
   const spacingMs = slotSpacingMs(requestsPerSecond)
   const serverClock = createServerClock()
-  const turns = createTurns(RESERVED_AHEAD)
   /** Settles once this process wakes up in time; absent while that is not known. */
   let steady: Promise<void> | undefined
-  /** LCIC refused: slots before this, handed out before it did, are not used. */
-  let pausedUntil = 0
+  const lanes = new Map<string, Lane>()
+
+  function laneOf(action: LcicAction): Lane {
+    const budget = lcic.budgetOf(action)
+    const lane = lanes.get(budget) ?? { budget, turns: createTurns(RESERVED_AHEAD), pausedUntil: 0 }
+    lanes.set(budget, lane)
+    return lane
+  }
 
   async function becomeSteady(): Promise<void> {
     const giveUpAt = clock.now() + STEADY.mostMs
@@ -112,9 +126,9 @@ export function createBudget({
   }
 
   /** Reserves a slot. @returns when it is, by this process's clock */
-  async function reserve(action: LcicAction, giveUpAt: number): Promise<number> {
+  async function reserve(budget: string, giveUpAt: number): Promise<number> {
     const askedAt = clock.now()
-    const reserved = await reserveSlot(db, { budget: lcic.budgetOf(action), spacingMs, mostMs: giveUpAt - askedAt })
+    const reserved = await reserveSlot(db, { budget, spacingMs, mostMs: giveUpAt - askedAt })
     if (reserved === undefined) {
       throw new SourceError(
         'throttled',
@@ -126,7 +140,7 @@ export function createBudget({
     return Math.max(askedAt, serverClock.toLocal(reserved.slotAt, { askedAt, serverNow: reserved.now, answeredAt }))
   }
 
-  function useSlot(slotAt: number): void {
+  function useSlot(slotAt: number, { pausedUntil }: Lane): void {
     const now = clock.now()
     const isLate = now - slotAt > LATE_MS
     if (isLate) steady = undefined
@@ -138,18 +152,18 @@ export function createBudget({
       const giveUpAt = clock.now() + mostMs
       let aliveAt = clock.now()
       const stayAlive = async () => {
-        signal?.throwIfAborted()
         if (clock.now() - aliveAt < KEEP_ALIVE_MS) return
         aliveAt = clock.now()
         await keepAlive?.()
       }
-      await turns.begin(stayAlive)
+      const lane = laneOf(action)
+      const { budget, turns } = lane
+      await turns.begin(signal, stayAlive)
       try {
         // One for all that wait for a slot in this process.
         steady ??= becomeSteady()
-        await steady
-        signal?.throwIfAborted()
-        const slotAt = await reserve(action, giveUpAt)
+        await abortable(steady, signal)
+        const slotAt = await reserve(budget, giveUpAt)
         while (slotAt - clock.now() > KEEP_ALIVE_MS) {
           await clock.sleep(KEEP_ALIVE_MS, signal)
           turns.linger()
@@ -157,15 +171,16 @@ export function createBudget({
         }
         const waitMs = Math.ceil(slotAt - clock.now())
         if (waitMs > 0) await clock.sleep(waitMs, signal)
-        return { use: () => useSlot(slotAt) }
+        return { use: () => useSlot(slotAt, lane) }
       } finally {
         turns.end()
       }
     },
     async pushBack(action, askedMs) {
       const pauseMs = Math.max(PAUSE_MS, askedMs)
-      pausedUntil = Math.max(pausedUntil, clock.now() + pauseMs)
-      await pushBackBudget(db, { budget: lcic.budgetOf(action), pauseMs })
+      const lane = laneOf(action)
+      lane.pausedUntil = Math.max(lane.pausedUntil, clock.now() + pauseMs)
+      await pushBackBudget(db, { budget: lane.budget, pauseMs })
     },
   }
 }

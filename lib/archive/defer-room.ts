@@ -13,8 +13,8 @@ export interface Failure {
   readonly kind: DeferralKind
   readonly code: string
   readonly detail: string
-  /** RequestId of the answer that says so: null if there was none; that of the last answer, if absent. */
-  readonly requestId?: string | null
+  /** RequestId of the answer that says so, if there was one. */
+  readonly requestId: string | undefined
 }
 
 export interface Deferred {
@@ -48,7 +48,9 @@ export async function deferRoom(
     await finishRun(tx, { roomId, attempt, now, outcome: kind, errorCode: code, errorMessage: detail, requestIds })
     const missing = kind === 'gone' && isMissing(await goneAnswers(tx, { roomId, now }))
     const readiness = kind === 'not_ready' ? await recentReadiness(tx) : undefined
-    const { state, dueMs, next } = missing ? countsAsMissing : decide(failure, past, policy, { roomId, readiness })
+    const decision = missing ? countsAsMissing : decide(failure, past, policy, { roomId, readiness })
+    const startsAnew = past.hinted && SETTLED.includes(decision.state)
+    const { state, dueMs, next } = startsAnew ? namedAnew : decision
     const message = `Room ${roomId}: ${plan.meaning} (${code}: ${detail.replace(/[.\s]+$/, '')}). ${next}`
     const job = await deferJob(tx, {
       lease,
@@ -56,10 +58,11 @@ export async function deferRoom(
       state,
       dueInMs: dueMs,
       costsAttempt: plan.costsAttempt,
+      startsAnew,
       reason: kind,
       errorCode: code,
       errorMessage: message,
-      requestId: requestId === undefined ? requestIds.at(-1) : requestId,
+      requestId,
     })
     if (!job) throw new LeaseLostError()
     return { state: job.state, ...(job.dueAt && { dueAt: job.dueAt }), message }
@@ -104,6 +107,16 @@ const countsAsMissing: Decision = {
   state: 'missing',
   dueMs: undefined,
   next: 'It has said so for a day: the room counts as missing.',
+}
+
+/** States in which a room is not asked for again by itself. */
+const SETTLED: readonly JobState[] = ['expired', 'missing', 'failed']
+
+const namedAnew: Decision = {
+  state: 'pending',
+  // As any room is that was named while it was worked on.
+  dueMs: undefined,
+  next: 'It was named anew meanwhile, and will be asked again.',
 }
 
 function isMissing({ answers, spanMs }: { answers: number; spanMs: number }): boolean {

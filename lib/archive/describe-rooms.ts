@@ -1,6 +1,6 @@
 import { later } from '../db/instant'
 import { roomsToDescribe } from '../db/known-rooms'
-import { SourceError } from '../lcic/errors'
+import { mayConcernSubject, SourceError } from '../lcic/errors'
 import type { ArchiveContext, Patience } from './context'
 import { rememberRooms } from './remember-rooms'
 import { request } from './request'
@@ -16,7 +16,7 @@ const AT_ONCE = 4
  * whether classes that go on for longer than planned have been moved. It is a request a room, of another budget than that
  * of the statistics; what is not asked in time is asked by the next call.
  *
- * @param most rooms to ask about
+ * @param most rooms to ask about, of each kind
  * @returns how many have been described
  */
 export async function describeRooms(
@@ -48,9 +48,9 @@ export async function describeRooms(
       await rememberRooms(context, [{ roomId, teacherId: '' }], { listed: false })
       return
     }
-    // Nice to have, and no reason to end anything; whatever it is, the other rooms would meet it, too.
-    stopped = true
-    log.warn({ roomId, code, requestId }, 'rooms cannot be described now')
+    // Nice to have, and no reason to end anything. What is not about the room itself the others would meet, too.
+    stopped ||= !mayConcernSubject(code)
+    log.warn({ roomId, code, requestId }, stopped ? 'rooms cannot be described now' : 'the room cannot be described')
   }
 
   async function work(): Promise<void> {

@@ -43,7 +43,10 @@ export async function request<Answer extends { readonly requestId: string }>(
 
   /** Sleeps before the next try, or throws what makes it pointless. */
   async function prepareRetry(error: Error): Promise<void> {
-    if (error instanceof SlotMissedError) return
+    if (error instanceof SlotMissedError) {
+      log.debug({ ...subject, action }, 'late for a slot')
+      return keepAlive?.()
+    }
     if (!(error instanceof SourceError) || error.code === OUT_OF_BUDGET) throw error
     const { kind, code, requestId } = error
     if (requestId !== undefined) requestIds.push(requestId)

@@ -12,7 +12,6 @@ export interface SweepReport extends Span {
   /** Rooms listed. */
   readonly rooms: number
   /** Those of them that have ended, unused ones that expired included. */
-  readonly ended: number
   readonly endedRooms: readonly bigint[]
   /** Those that had no job, and have one now. */
   readonly newJobs: number
@@ -81,29 +80,29 @@ async function sweepApp(
     error = thrown
   }
   const endedRooms = [...seen].flatMap(([roomId, over]) => (over ? [roomId] : []))
-  const counts = {
+  const report: SweepReport = {
     sdkAppId,
     ...span,
     rooms: seen.size,
-    ended: endedRooms.length,
+    endedRooms,
     newJobs,
     requests: requestIds.length,
     ...(error !== undefined && { failure: failureOf(error) }),
   }
-  const { failure } = counts
+  const { failure } = report
   if (!given) {
     const outcome = failure ? { errorMessage: failure.reason } : { seen: span }
     await endSweep(db, { sdkAppId, now: now(), rooms: seen.size, ...outcome })
   } else if (!failure) {
     await extendSwept(db, { sdkAppId, now: now(), seen: span, lookbackMs })
   }
-  log[failure ? 'error' : 'info']({ ...counts, sdkAppId: String(sdkAppId) }, 'sweep')
+  log[failure ? 'error' : 'info']({ ...report, sdkAppId: String(sdkAppId), endedRooms: endedRooms.length }, 'sweep')
   if (failure?.isRefused && !mayConcernSubject(failure.code)) {
     throw new ConfigurationError(failure.code, `App ${sdkAppId}: ${failure.reason}`)
   }
   // Anything but the source's doing is not to be passed over.
   if (failure && !(error instanceof ArchiveError)) throw error
-  return { ...counts, endedRooms }
+  return report
 
   async function nextSpan(): Promise<Span> {
     const { sweptUntil, startedAt } = await beginSweep(db, { sdkAppId, now: now() })

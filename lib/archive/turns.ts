@@ -1,11 +1,14 @@
+import { abortable } from '../abort'
+
 /** Lets a few at a time through, in the order in which they came. */
 export interface Turns {
   /**
    * Resolves when it is the caller's turn; {@link Turns.end} has to follow.
    *
+   * @param signal ends the wait with its reason
    * @param whileWaiting called whenever somebody's turn has begun or ended, or has lasted long; what it throws ends the wait
    */
-  begin(whileWaiting: () => Promise<void>): Promise<void>
+  begin(signal: AbortSignal | undefined, whileWaiting: () => Promise<void>): Promise<void>
   end(): void
   /** Lets those that wait know that a turn lasts long. */
   linger(): void
@@ -27,12 +30,12 @@ export function createTurns(most: number): Turns {
   }
 
   return {
-    async begin(whileWaiting) {
+    async begin(signal, whileWaiting) {
       const self = {}
       queue.push(self)
       try {
         while (running === most || queue[0] !== self) {
-          await news
+          await abortable(news, signal)
           await whileWaiting()
         }
         running++

@@ -169,7 +169,7 @@ export async function work(
     return isOutOfBudget || (deadline !== undefined && clock.now() >= deadline)
   }
 
-  /** Takes what is due into hand. @returns whether there may be more */
+  /** Takes what is due into hand. @returns whether the database failed */
   async function takeDue(): Promise<boolean> {
     const limit = mostInHand - inHand.size
     if (limit <= 0 || isOver()) return false
@@ -180,7 +180,7 @@ export async function work(
       const leases = await claimDue(context, { limit, own, holder })
       isReached()
       for (const lease of leases) take(lease)
-      return leases.length === limit
+      return false
     } catch (error) {
       if (!isDatabaseTrouble(error)) throw error
       // It may have been done, and only the answer was lost.
@@ -209,9 +209,9 @@ export async function work(
 
   try {
     while (!stop.signal.aborted) {
-      const isMoreDue = await takeDue()
+      const hasFailed = await takeDue()
       if (inHand.size === 0) {
-        if (isMoreDue) continue
+        if (hasFailed) continue
         const waitMs = await idleMs()
         if (waitMs === undefined) break
         await pause(waitMs)

@@ -50,7 +50,7 @@ Examples:
     .action(async ({ from, to, plan, json }: BackfillArguments) => {
       const config = readConfigWithCredentials()
       const sdkAppIds = requireApps(config)
-      const span = spanOf(from, to) ?? { from, to: new Date() }
+      const span = spanOf(from, to)
       await using session = await openDatabase(config)
       const run = { config, db: session.db, sdkAppIds, span, json: json ?? false }
       await (plan ? tellPlan(run) : backfill(run))
@@ -106,13 +106,13 @@ async function backfill({ config, db, sdkAppIds, span, json }: Run): Promise<voi
   setExitCode(exitCodeOf(exitCodeOfSweeps(reports), notArchived, unarchived.isUnreachable()))
 }
 
-/** `3 rooms of the span are not archived: 2 pending (not ready), 1 failed. …` */
+/** `3 rooms of the span are not archived: 2 pending (not ready), 1 failed. lcic-archive status says more.` */
 function leftText(count: number, left: readonly Unsettled[]): string {
   const kinds = left.map(({ state, reason, rooms }) => {
     const why = state === 'pending' ? ` (${(reason ?? 'not asked for yet').replaceAll('_', ' ')})` : ''
     return `${rooms.toLocaleString('en-US')} ${state ?? 'without a job'}${why}`
   })
-  return `Of the span ${counted(count, 'room')} ${count === 1 ? 'is' : 'are'} not archived: ${kinds.join(', ')}. lcic-archive status says more.`
+  return `${counted(count, 'room')} of the span ${count === 1 ? 'is' : 'are'} not archived: ${kinds.join(', ')}. lcic-archive status says more.`
 }
 
 function exitCodeOf(swept: ExitCode, notArchived: number, isUnreachable: boolean): ExitCode {

@@ -47,7 +47,7 @@ async function archiveSchoolDay(simulator: Simulator): Promise<void> {
     const sdkAppIds = [BigInt(simulator.school.sdkAppId)]
     using sweeping = archiveContext({ ...config, lcic }, db)
     const [swept] = await sweep(sweeping, { sdkAppIds, lookbackMs: config.sweepLookbackMs, signal })
-    print(`The sweep found ${counted(swept?.rooms ?? 0, 'room')}, ${swept?.ended} of them ended.`)
+    print(`The sweep found ${counted(swept?.rooms ?? 0, 'room')}, ${swept?.endedRooms.length} of them ended.`)
     print('Archiving them at the 20 requests a second that LCIC allows …\n')
 
     const startedAt = performance.now()

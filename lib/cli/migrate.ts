@@ -1,6 +1,6 @@
 import { Argument, Command } from 'commander'
 import { readConfig } from '../config'
-import { countArchived } from '../db/count-rooms'
+import { countRows } from '../db/count-rooms'
 import { listMigrations, migrateDown, migrateUp } from '../db/migrate'
 import { UsageError } from '../errors'
 import { counted, print, printable, printJson, table } from './output'
@@ -14,7 +14,7 @@ export function migrateCommand(): Command {
         .choices(['up', 'down', 'status'])
         .default('up'),
     )
-    .option('--yes', 'take back even the first migration, and all that was archived with it')
+    .option('--yes', 'take back a migration although data go with it')
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExamples:\n  $ lcic-archive migrate\n  $ lcic-archive migrate status\n')
     .action(async (direction: 'up' | 'down' | 'status', { yes, json }: { yes?: boolean; json?: boolean }) => {
@@ -39,14 +39,20 @@ export function migrateCommand(): Command {
     })
 }
 
-/** @throws {UsageError} where the tables themselves would go, and something is in them */
+/** @throws {UsageError} where more than the form of the tables would go */
 async function requireNothingToLose(db: DatabaseSession['db']): Promise<void> {
-  const applied = (await listMigrations(db)).filter(({ executedAt }) => executedAt)
-  if (applied.length !== 1) return
-  const rooms = await countArchived(db)
-  if (rooms === 0) return
-  throw new UsageError(
-    'E_USAGE',
-    `Taking back ${applied[0]?.name} deletes the whole archive, ${counted(rooms, 'room')}. Make a dump (pg_dump), then say --yes.`,
-  )
+  const newest = (await listMigrations(db)).findLast(({ executedAt }) => executedAt)?.name
+  const loss = newest === undefined ? undefined : await lossOf(db, newest)
+  if (loss === undefined) return
+  throw new UsageError('E_USAGE', `Taking back ${newest} deletes ${loss}. Make a dump (pg_dump), then say --yes.`)
+}
+
+async function lossOf(db: DatabaseSession['db'], migration: string): Promise<string | undefined> {
+  if (migration === '0001-archive') {
+    const rooms = await countRows(db, 'archive.rooms')
+    return rooms > 0 ? `the whole archive, ${counted(rooms, 'room')}` : undefined
+  }
+  if (migration !== '0002-nothing-missed') return undefined
+  const rows = await countRows(db, 'archive.history')
+  return rows > 0 ? `the values that later reads replaced, ${counted(rows, 'row')}` : undefined
 }

@@ -50,7 +50,8 @@ Examples:
         },
       }).finally(() => progress?.stop())
       const durationMs = performance.now() - startedAt
-      if (json) printJson({ ...jsonOf(done), not_archived: unarchived.size(), duration_ms: Math.round(durationMs) })
+      const left = untilIdle && { not_archived: unarchived.size() }
+      if (json) printJson({ ...jsonOf(done), ...left, duration_ms: Math.round(durationMs) })
       else {
         print(workText(done, durationMs, untilIdle ? unarchived.size() : undefined))
         unarchived.print()
@@ -102,8 +103,9 @@ export function workText(
   durationMs: number,
   notYet?: number,
 ): string {
-  const unused = expired > 0 ? `, ${expired} expired unused` : ''
-  const later = notYet === undefined ? `, ${counted(putOff, 'attempt')} put off` : `, ${notYet} not yet`
+  const unused = expired > 0 ? `, ${expired.toLocaleString('en-US')} expired unused` : ''
+  const later =
+    notYet === undefined ? `, ${counted(putOff, 'attempt')} put off` : `, ${notYet.toLocaleString('en-US')} not yet`
   const others = `${unused}${(notYet ?? putOff) > 0 ? later : ''}`
   const cost = `${counted(requests, 'request')}, ${counted(records, 'member')} in ${seconds(durationMs)}`
   return `${counted(archived, 'room')} archived${others}; ${cost}.`

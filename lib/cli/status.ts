@@ -37,8 +37,8 @@ Each room that ended counts once, by the day (UTC) and app: archived, waiting, e
 statistics), missing (LCIC denied it for a day), failed (given up after ARCHIVE_GIVE_UP_AFTER), or gap: LCIC lists it and
 nothing has been done. What LCIC lists is known for the time that sweeps have seen whole.
 
-Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, or the last full sweep of
-an app is more than a day old, 2 usage or configuration, 3 the database is out of reach.
+Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, or an app's last full
+sweep is more than a day old or its first one failed, 2 usage or configuration, 3 the database is out of reach.
 
 Examples:
   $ lcic-archive status
@@ -65,24 +65,26 @@ Examples:
 export function problemsOf({ days, readAt, sweeps }: Status, sdkAppIds: readonly bigint[]): string[] {
   const total = totalOf(days)
   const problem = (rooms: number, what: string) => (rooms > 0 ? [`${counted(rooms, 'room')} ${what}`] : [])
-  const stale = sweeps.flatMap(({ sdkAppId, sweptUntil }) => {
-    const isMeant = sdkAppIds.length === 0 || sdkAppIds.includes(sdkAppId)
-    return isMeant && sweptUntil && readAt.getTime() - sweptUntil.getTime() > STALE_MS ? [{ sdkAppId, sweptUntil }] : []
-  })
-  const neverWhole = sweeps.filter(({ sweptUntil, errorMessage }) => !sweptUntil && errorMessage)
+  const isStale = (at: Date) => readAt.getTime() - at.getTime() > STALE_MS
+  const meant = sweeps.filter(({ sdkAppId }) => sdkAppIds.length === 0 || sdkAppIds.includes(sdkAppId))
   return [
     ...problem(total.gap, 'ended without a job: run lcic-archive sweep'),
     ...problem(total.passedDeadline, 'past the deadline: LCIC may have deleted the data'),
     ...problem(total.failed, 'failed: lcic-archive status --failed says why, lcic-archive retry --failed tries again'),
-    ...neverWhole.map(({ sdkAppId }) => `App ${sdkAppId} was never swept whole: what ended is not known`),
-    ...stale.map(
-      ({ sdkAppId, sweptUntil }) =>
+    ...meant.flatMap(({ sdkAppId, sweptUntil, startedAt, errorMessage }) => {
+      if (!sweptUntil)
+        return errorMessage || isStale(startedAt)
+          ? [`App ${sdkAppId} was never swept whole: what ended is not known`]
+          : []
+      if (!isStale(sweptUntil)) return []
+      return [
         `App ${sdkAppId} was last swept whole at ${short(sweptUntil)}, and what ended since is not known: run lcic-archive sweep`,
-    ),
+      ]
+    }),
   ]
 }
 
-/** The time of which all rooms that ended in it are known. */
+/** A time: all rooms that LCIC lists for it are known. */
 export interface KnownSpan {
   readonly from: Date
   readonly to: Date
@@ -168,8 +170,8 @@ export function printStatus(status: Status, problems: readonly string[], known: 
 
 function allWell(known: KnownSpan | null): string {
   return known
-    ? `Nothing is amiss: each room that ended from ${short(known.from)} to ${short(known.to)} is archived, or it stands above why not.`
-    : 'Each room that was named is archived, or it stands above why not; whether there are others is not known: run lcic-archive sweep.'
+    ? `Nothing is amiss: of the rooms that LCIC lists from ${short(known.from)} to ${short(known.to)} each is archived once it has ended, or the reason is given above.`
+    : 'Each room that was named is archived, or the reason is given above; whether there are others is not known: run lcic-archive sweep.'
 }
 
 function waitingText({ reason, rooms, nextAt, nearestDeadlineAt }: WaitingStatus): string {

@@ -3,7 +3,6 @@ import type { ArchiveContext } from '../archive/context'
 import { describeRooms } from '../archive/describe-rooms'
 import type { Span } from '../archive/list-rooms'
 import { type SweepOptions, type SweepReport, sweep } from '../archive/sweep'
-import { systemClock } from '../clock'
 import type { Config } from '../config'
 import { appsWithoutRooms } from '../db/known-rooms'
 import { UsageError } from '../errors'
@@ -52,7 +51,8 @@ Examples:
     .action(async ({ from, to, json }: SweepArguments) => {
       const config = readConfigWithCredentials()
       const sdkAppIds = requireApps(config)
-      const span = spanOf(from, to)
+      if (to && !from) throw new UsageError('E_USAGE', '--to needs --from, too.')
+      const span = from && spanOf(from, to)
       await using session = await openDatabase(config)
       const listing = showListing()
       using context = archiveContext(config, session.db, listing.observe)
@@ -63,9 +63,10 @@ Examples:
         printJson({ apps: reports.map(jsonSweep), described })
       } else {
         printSweeps(reports)
-        for (const sdkAppId of await appsWithoutRooms(session.db, sdkAppIds))
+        const listed = reports.flatMap(({ sdkAppId, failure }) => (failure ? [] : [sdkAppId]))
+        for (const sdkAppId of await appsWithoutRooms(session.db, listed))
           print(`App ${sdkAppId}: LCIC has never listed a room of it. Check LCIC_SDK_APP_IDS.`)
-        if (described > 0) print(`LCIC was asked who taught ${counted(described, 'room')}.`)
+        if (described > 0) print(`LCIC was asked what is known of ${counted(described, 'room')}.`)
       }
       setExitCode(exitCodeOfSweeps(reports))
     })
@@ -73,7 +74,7 @@ Examples:
 
 async function sweepAndDescribe(context: ArchiveContext, options: SweepOptions) {
   const reports = await sweep(context, options)
-  const deadline = systemClock.now() + DESCRIBE.withinMs
+  const deadline = context.clock.now() + DESCRIBE.withinMs
   const patience = { waitMs: 0, deadline, signal: interruption }
   return { reports, described: await describeRooms(context, { most: DESCRIBE.most, patience }) }
 }
@@ -87,10 +88,8 @@ export function requireApps({ sdkAppIds }: Config): readonly bigint[] {
   )
 }
 
-/** @throws {UsageError} where it ends before it begins, or without having begun */
-export function spanOf(from: Date | undefined, until: Date | undefined): Span | undefined {
-  if (from === undefined && until === undefined) return undefined
-  if (from === undefined) throw new UsageError('E_USAGE', '--to needs --from, too.')
+/** @throws {UsageError} where it ends before it begins */
+export function spanOf(from: Date, until: Date | undefined): Span {
   const now = new Date()
   // What is to come has not ended.
   const to = until && until < now ? until : now
@@ -108,7 +107,7 @@ export function printSweeps(reports: readonly SweepReport[]): void {
       { title: 'from', value: ({ from }) => printable(from).replace(/\.\d+Z$/, 'Z') },
       { title: 'to', value: ({ to }) => printable(to).replace(/\.\d+Z$/, 'Z') },
       { title: 'rooms', value: ({ rooms }) => rooms, align: 'right' },
-      { title: 'ended', value: ({ ended }) => ended, align: 'right' },
+      { title: 'ended', value: ({ endedRooms }) => endedRooms.length, align: 'right' },
       { title: 'new jobs', value: ({ newJobs }) => newJobs, align: 'right' },
       { title: 'requests', value: ({ requests }) => requests, align: 'right' },
     ]),
@@ -118,9 +117,9 @@ export function printSweeps(reports: readonly SweepReport[]): void {
   }
 }
 
-export function jsonSweep({ sdkAppId, newJobs, endedRooms: _, failure, ...report }: SweepReport) {
+export function jsonSweep({ sdkAppId, newJobs, endedRooms, failure, ...report }: SweepReport) {
   const why = failure && { code: failure.code, message: failure.reason }
-  return { sdk_app_id: sdkAppId, ...report, new_jobs: newJobs, ...why }
+  return { sdk_app_id: sdkAppId, ...report, ended: endedRooms.length, new_jobs: newJobs, ...why }
 }
 
 export function exitCodeOfSweeps(reports: readonly SweepReport[]): ExitCode {

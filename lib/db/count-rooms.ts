@@ -39,10 +39,10 @@ export async function averagePages(db: Kysely<Database>, limit: number): Promise
   return rows[0]?.pages ?? 1
 }
 
-/** How many rooms are archived. */
-export async function countArchived(db: Kysely<Database>): Promise<number> {
-  const { rows } = await sql<{ rooms: number }>`select count(*)::int as rooms from archive.rooms`.execute(db)
-  return rows[0]?.rooms ?? 0
+/** How many rows a table has. */
+export async function countRows(db: Kysely<Database>, table: keyof Database): Promise<number> {
+  const { rows } = await sql<{ rows: number }>`select count(*)::float8 as rows from ${sql.table(table)}`.execute(db)
+  return rows[0]?.rows ?? 0
 }
 
 /** How many rooms are due, those to be read once more included. */

@@ -60,6 +60,7 @@ export async function hintRooms(
       state = case when ${settled} then 'pending' else j.state end,
       due_at = case
         when ${settled} then ${soon}
+        when ${reread} and j.state = 'archived' and j.leased_by is not null then ${soon}
         when j.state = 'pending' or ${reread} then least(j.due_at, ${soon})
         else j.due_at end,
       hinted_at = case when j.leased_by is not null then ${now} else j.hinted_at end,

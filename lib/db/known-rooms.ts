@@ -122,8 +122,7 @@ export async function roomsToDescribe(
     (select room_id from archive.rooms
       where teacher_id is null and archived_at > ${since}
       order by archived_at desc
-      limit ${limit})
-    limit ${limit}`.execute(db)
+      limit ${limit})`.execute(db)
   return rows.map((row) => row.room_id)
 }
 

@@ -122,7 +122,7 @@ export async function nextDueInMs(db: Kysely<Database>, { now }: { now: Instant 
     from (
       (select due_at from archive.jobs where state = 'pending' and waits and due_at is not null order by due_at limit 1)
       union all
-      (select due_at from archive.jobs where state = 'pending' and not waits order by deadline_at, due_at limit 1)
+      (select min(due_at) from archive.jobs where state = 'pending' and not waits)
       union all
       (select due_at from archive.jobs where state = 'archived' and due_at is not null order by due_at limit 1)
     ) as next`.execute(db)

@@ -47,6 +47,7 @@ export async function pushBackBudget(
  * Nobody has reserved so many slots ahead, and no refusal has pushed them back for so long: the server's clock was ahead,
  * and has been set back.
  */
-const [MOST_AHEAD, NONSENSE] = [1000, sql`interval '5 minutes'`]
+const MOST_AHEAD = 1000
+const NONSENSE = sql`interval '5 minutes'`
 
 const YEAR_MS = 365 * 24 * 3600 * 1000

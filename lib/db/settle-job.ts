@@ -32,7 +32,7 @@ export async function completeJob(
         select r.archived_at + (${now}::timestamptz - ${firstArchivedSince})
         from archive.rooms r
         where r.room_id = ${lease.roomId} and r.archived_at > ${firstArchivedSince}
-      ), case when state = 'archived' and hinted_at >= last_attempt_at and due_at > last_attempt_at then due_at end),
+      ), ${rereadAskedFor}),
       ended_at = coalesce(to_timestamp(${endedAt}::float8), ended_at),
       reason = null, reason_since = null, failing_since = null,
       last_error_code = null, last_error_message = null,
@@ -40,6 +40,10 @@ export async function completeJob(
       leased_by = null, lease_until = null
     where room_id = ${lease.roomId} and leased_by = ${lease.holder}`.execute(db)
 }
+
+/** When an archived room is due because something asked for it to be read once more while it was read. */
+const rereadAskedFor = sql`
+  case when state = 'archived' and hinted_at >= last_attempt_at and due_at > last_attempt_at then due_at end`
 
 /** What a job has gone through, for the decision what becomes of it; times in milliseconds. */
 export interface JobPast {
@@ -53,6 +57,8 @@ export interface JobPast {
   readonly scheduledEndInMs: number | null
   /** Since the class ended, where that is known. */
   readonly endedMs: number | null
+  /** Something has called for the room since it was taken. */
+  readonly hinted: boolean
 }
 
 /** Locks the job for the rest of the transaction. @returns `undefined` if the lease is lost */
@@ -66,7 +72,8 @@ export async function lockJob(
       coalesce(${msBetween(sql`j.failing_since`, now)}, 0) as "failingMs",
       ${msBetween(now, sql`(select k.scheduled_end_at from archive.known_rooms k where k.room_id = j.room_id)`)}
         as "scheduledEndInMs",
-      ${msBetween(sql`j.ended_at`, now)} as "endedMs"
+      ${msBetween(sql`j.ended_at`, now)} as "endedMs",
+      coalesce(j.hinted_at >= j.last_attempt_at, false) as hinted
     from archive.jobs j
     where j.room_id = ${lease.roomId} and j.leased_by = ${lease.holder}
     for update of j`.execute(db)
@@ -81,36 +88,46 @@ export interface Deferral {
   /** Until it is due again; absent: not again by itself. */
   readonly dueInMs: number | undefined
   readonly costsAttempt: boolean
+  /** As if it had not failed before. */
+  readonly startsAnew?: boolean
   readonly reason: string
   readonly errorCode: string
   readonly errorMessage: string
-  readonly requestId: string | null | undefined
+  readonly requestId: string | undefined
 }
 
 /**
- * Puts the room off, says why, and gives the lease back. If something called for the room while it was worked on, that
- * counts as if it had come just now.
+ * Puts the room off, says why, and gives the lease back. If something called for the room while it was worked on, it is
+ * due as if that had come just now.
  *
  * @returns the job's state and due time afterwards; nothing if the lease was lost
  */
 export async function deferJob(
   db: Kysely<Database>,
-  { lease, now, state, dueInMs, costsAttempt, reason, errorCode, errorMessage, requestId }: Deferral,
+  {
+    lease,
+    now,
+    state,
+    dueInMs,
+    costsAttempt,
+    startsAnew = false,
+    reason,
+    errorCode,
+    errorMessage,
+    requestId,
+  }: Deferral,
 ): Promise<{ state: JobState; dueAt: Date | null } | undefined> {
   const dueAt = dueInMs === undefined ? sql`null::timestamptz` : later(now, dueInMs)
-  const wasHinted = sql`coalesce(hinted_at >= last_attempt_at, false)`
-  const isSettled = ['failed', 'missing', 'expired'].includes(state)
   const { rows } = await sql<{ state: JobState; dueAt: Date | null }>`
     update archive.jobs
-    set state = case when archived_at is not null then 'archived'
-        when ${wasHinted} and ${isSettled} then 'pending' else ${state} end,
-      due_at = case when ${wasHinted} and archived_at is null
-        then least(${dueAt}, ${earliestHinted(sql`last_attempt_at`, now)}) else ${dueAt} end,
+    set state = case when archived_at is null then ${state} else 'archived' end,
+      due_at = case when archived_at is not null then least(${dueAt}, ${rereadAskedFor})
+        when hinted_at >= last_attempt_at then least(${dueAt}, ${earliestHinted(sql`last_attempt_at`, now)})
+        else ${dueAt} end,
       waits = true, attempts = attempts + ${costsAttempt ? 1 : 0}, updated_at = ${now},
       reason = ${reason},
-      reason_since = case when reason = ${reason} then coalesce(reason_since, ${now}) else ${now} end,
-      failing_since = case when ${wasHinted} and ${isSettled} then null
-        when ${costsAttempt} then ${failingSince(reason, now)} else failing_since end,
+      reason_since = case when reason = ${reason} and not ${startsAnew} then coalesce(reason_since, ${now}) else ${now} end,
+      failing_since = ${startsAnew ? null : failingSince(reason, costsAttempt, now)},
       not_ready_until = case when ${reason} = 'not_ready' then ${now} else not_ready_until end,
       last_error_code = ${errorCode}, last_error_message = ${errorMessage}, last_request_id = ${requestId ?? null},
       leased_by = null, lease_until = null
@@ -120,8 +137,9 @@ export async function deferJob(
 }
 
 /** A class that went on has not failed so far: what comes afterwards is a failure of its own. */
-function failingSince(reason: string, now: Instant) {
-  return sql`case when reason = 'not_ended' and ${reason} <> 'not_ended' then ${now} else coalesce(failing_since, ${now}) end`
+function failingSince(reason: string, costsAttempt: boolean, now: Instant) {
+  const before = sql`case when reason = 'not_ended' and ${reason} <> 'not_ended' then null else failing_since end`
+  return costsAttempt ? sql`coalesce(${before}, ${now})` : before
 }
 
 /** Hints, however many, have a room asked for at most once a minute. */

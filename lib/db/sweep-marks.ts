@@ -2,7 +2,11 @@ import { type Kysely, sql } from 'kysely'
 import { type Instant, later } from './instant'
 import type { Database } from './tables'
 
-/** Notes that the regular sweep of an app begins. @returns up to when all is known; nothing before the first full sweep */
+/**
+ * Notes that the regular sweep of an app begins.
+ *
+ * @returns up to when all is known, null before the first full sweep; and when this one began, by the database's clock
+ */
 export async function beginSweep(
   db: Kysely<Database>,
   { sdkAppId, now }: { sdkAppId: bigint; now: Instant },
@@ -32,17 +36,14 @@ export async function endSweep(
     errorMessage,
   }: { sdkAppId: bigint; now: Instant; rooms: number; seen?: { from: Date; to: Date }; errorMessage?: string },
 ): Promise<void> {
-  await sql`
-    update archive.sweeps
-    set finished_at = case when ${errorMessage === undefined} then ${now}::timestamptz end,
-      rooms = ${rooms}, error_message = ${errorMessage ?? null}
-    where sdk_app_id = ${sdkAppId}`.execute(db)
-  if (!seen) return
+  const from = seen ? sql`${seen.from}::timestamptz` : sql`swept_from`
   // The end may move back: a mark from before the server's clock was set back would keep sweeps from looking.
   await sql`
     update archive.sweeps
-    set swept_from = case when swept_from <= ${seen.from} and swept_until >= ${seen.from} then swept_from else ${seen.from} end,
-      swept_until = ${seen.to}
+    set finished_at = case when ${errorMessage === undefined} then ${now}::timestamptz end,
+      rooms = ${rooms}, error_message = ${errorMessage ?? null},
+      swept_from = case when swept_from <= ${from} and swept_until >= ${from} then swept_from else ${from} end,
+      swept_until = ${seen ? sql`${seen.to}::timestamptz` : sql`swept_until`}
     where sdk_app_id = ${sdkAppId}`.execute(db)
 }
 

@@ -188,13 +188,19 @@ function toSourceError(error: unknown, timedOut: boolean): ArchiveError {
     return new SourceError(kindOfCode(thrown.code), thrown.code, thrown.message, details)
   }
   if (thrown.httpCode !== undefined) {
-    const kind = thrown.httpCode === 429 ? 'throttled' : thrown.httpCode >= 500 ? 'transient' : 'unknown'
+    const kind =
+      thrown.httpCode === 429
+        ? 'throttled'
+        : thrown.httpCode === 408 || thrown.httpCode >= 500
+          ? 'transient'
+          : 'unknown'
     return new SourceError(kind, `E_HTTP_${thrown.httpCode}`, `LCIC answered HTTP ${thrown.httpCode}.`, details)
   }
   if (thrown instanceof SyntaxError || thrown instanceof TypeError) {
     return new SourceError('transient', 'E_NOT_AN_API_ANSWER', 'The answer is not one of API 3.0.', details)
   }
-  const reason = thrown.message.replace(/^request to \S+ failed, reason: /, '')
+  // Where a host has several addresses Node gives no reason.
+  const reason = thrown.message.replace(/^request to \S+ failed, reason: ?/, '') || 'no connection'
   return new SourceError(
     'transient',
     'E_NETWORK',

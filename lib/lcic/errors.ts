@@ -46,7 +46,7 @@ export class SourceError extends ArchiveError {
 function withoutAddresses(message: string): string {
   return message
     .replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, '(address)')
-    .replace(/[0-9a-f]*:[0-9a-f:]*:[0-9a-f]*/gi, (text) => (isIPv6(text) ? '(address)' : text))
+    .replace(/(?<![\w:])[0-9a-f]*:[0-9a-f:]*:[0-9a-f]*(?![\w:])/gi, (text) => (isIPv6(text) ? '(address)' : text))
 }
 
 /**

@@ -182,6 +182,21 @@ function handClock(): Clock & { time: number; slept: number[] } {
   return clock
 }
 
+test('the refusal of one action holds up no other, and wastes none of its slots', async () => {
+  const { db, context } = archive
+  const shared = createBudget({ ...context, clock: systemClock, requestsPerSecond: 20 })
+  await shared.take('GetRooms', { mostMs: 1e9 })
+  await shared.pushBack('GetRooms', 1000)
+  const waiting = Array.from({ length: 3 }, () => shared.take('GetRooms', { mostMs: 1e9 }))
+  const first = await Promise.race([
+    ...waiting.map((take) => take.then(() => 'GetRooms')),
+    shared.take('DescribeRoomStatistics', { mostMs: 1e9 }).then((slot) => slot.use()),
+  ])
+  expect(first).toBeUndefined()
+  await Promise.all(waiting)
+  await sql`truncate archive.budgets`.execute(db)
+})
+
 test('a way back from the database that has become longer for good is no lateness', async () => {
   const { db, context } = archive
   let wayBackMs = 0

@@ -157,20 +157,6 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect((await jobOf(hinted)).due_at).toEqual(at(7 * MINUTE))
   })
 
-  test.each(['failed', 'missing', 'expired'] as const)(
-    'a hint that comes while a worker is about to call the room %s gives it another chance, too',
-    async (state) => {
-      const roomId = newRoomId()
-      await hint(roomId, 0)
-      const lease = await claimed(roomId, 0)
-      await hint(roomId, 10_000)
-      await putOff(lease, 20_000, state, undefined)
-      expect(await jobOf(roomId)).toMatchObject({ state: 'pending', due_at: at(MINUTE), failing_since: null })
-      await settleAs(roomId, state, 2 * MINUTE)
-      expect(await jobOf(roomId)).toMatchObject({ state, due_at: null })
-    },
-  )
-
   test('a hint that comes while a holder without a lease in force still has the room is not lost either', async () => {
     const roomId = newRoomId()
     await hint(roomId, 0)
@@ -191,6 +177,12 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(await jobOf(roomId)).toMatchObject({ state: 'archived', due_at: at(6 * MINUTE) })
     await completeJob(database.db, { lease: await claimed(roomId, 7 * MINUTE), ...done, now: at(8 * MINUTE) })
     expect(await jobOf(roomId)).toMatchObject({ state: 'archived', due_at: null })
+    // Also where the read comes to nothing, and where it was due by itself.
+    await hint(roomId, 10 * MINUTE, {}, true)
+    const again = await claimed(roomId, 11 * MINUTE)
+    await hint(roomId, 11 * MINUTE + 1000, {}, true)
+    await putOff(again, 13 * MINUTE, 'archived', undefined)
+    expect(await jobOf(roomId)).toMatchObject({ state: 'archived', due_at: at(12 * MINUTE) })
   })
 
   test('a room that a worker has while somebody makes it due by hand is due after that', async () => {
@@ -200,6 +192,11 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(await retryRooms(database.db, { rooms: [roomId], now: at(10_000) })).toEqual([roomId])
     await putOff(lease, 20_000, 'pending', 20 * MINUTE)
     expect((await jobOf(roomId)).due_at).toEqual(at(MINUTE))
+    await settleAs(roomId, 'archived', 2 * MINUTE)
+    const reread = await claimed(roomId, 3 * MINUTE)
+    await retryRooms(database.db, { rooms: [roomId], now: at(3 * MINUTE + 1000) })
+    await putOff(reread, 3 * MINUTE + 2000, 'archived', undefined)
+    expect(await jobOf(roomId)).toMatchObject({ state: 'archived', due_at: at(4 * MINUTE) })
   })
 
   test('while the end is not known, the deadline is 180 days after the planned one', async () => {

@@ -1,10 +1,13 @@
+import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { archiveRoom } from '../../lib/archive/archive-room'
+import type { ArchiveContext } from '../../lib/archive/context'
 import { describeRooms } from '../../lib/archive/describe-rooms'
 import { readFailedRooms, readStatus } from '../../lib/db/read-status'
 import { retryRooms } from '../../lib/db/retry-rooms'
 import type { SimulatedRoom } from '../../lib/simulator'
-import { beginning, DAY, HOUR, MINUTE, openTimeline, sweepOnce, type Timeline } from '../support/timeline'
+import { beginning, callBack, DAY, HOUR, MINUTE, openTimeline, sweepOnce, type Timeline } from '../support/timeline'
 import { expectTruth } from '../support/truth'
 
 let timeline: Timeline
@@ -211,6 +214,52 @@ test('a class that went on for longer than a week has not failed for that long',
   const room = timeline.addClass({ endAt: end, overrunMs: 6.9 * DAY, readyAfterMs: 12 * HOUR })
   await timeline.runUntil(end + 8 * DAY)
   await expectTruth(timeline.db, room)
+})
+
+test('a room that is named while it is given up gets another chance, and says so', async () => {
+  const room = timeline.addClass({
+    endAt: end,
+    fate: 'expired',
+    realStartAt: null,
+    realEndAt: null,
+    listed: false,
+    callback: false,
+  })
+  const { lcic } = timeline.context
+  const named: ArchiveContext = {
+    ...timeline.context,
+    lcic: {
+      ...lcic,
+      async describeRoomStatistics(...request) {
+        await callBack(timeline.context, room.roomId)
+        return lcic.describeRoomStatistics(...request)
+      },
+    },
+  }
+  await timeline.runUntil(end + HOUR)
+  const report = await archiveRoom(named, room.roomId, { waitMs: 0 })
+  expect(report).toMatchObject({ outcome: 'expired', state: 'pending' })
+  expect(report.message).toMatch(/ It was named anew meanwhile, and will be asked again\.$/)
+  const { due_at, ...job } = await jobOf(room)
+  expect(job).toMatchObject({ state: 'pending', failing_since: null, last_error_message: report.message })
+  await timeline.runUntil((due_at?.getTime() ?? 0) + MINUTE)
+  expect(await jobOf(room)).toMatchObject({ state: 'expired', due_at: null })
+})
+
+test('a class that went on is not given up for that, whatever came between', async () => {
+  await timeline.close()
+  await open({ sweepEveryMs: 0, policy: { giveUpAfterMs: DAY } })
+  const room = timeline.addClass({ endAt: end, readyAfterMs: 2 * HOUR })
+  const answers = ['FailedOperation.RoomNotEnd', 'RequestLimitExceeded', 'ResourceUnavailable']
+  timeline.simulator.setFaults(() => {
+    const hours = (timeline.clock.time - end) / HOUR
+    return { kind: 'error', code: answers[hours < 30 ? 0 : hours < 31.5 ? 1 : 2] ?? '' }
+  })
+  await timeline.runUntil(end + 23 * HOUR)
+  // The class goes on: it would have been given up an hour later, had it not been for what follows.
+  await sql`update archive.jobs set failing_since = failing_since + interval '10 hours'`.execute(timeline.db)
+  await timeline.runUntil(end + 33 * HOUR)
+  expect(await jobOf(room)).toMatchObject({ state: 'pending', reason: 'not_ready' })
 })
 
 describe('a day after it was archived a room is read once more', () => {

@@ -41,8 +41,10 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
   beforeEach(() => open())
   afterEach(() => archive?.close())
 
-  const sweepApps = (options: Partial<Parameters<typeof sweep>[1]> = {}) =>
-    sweep(archive.context, { sdkAppIds: [app], lookbackMs: 76 * HOUR * 1000, ...options })
+  const sweepApps = async (options: Partial<Parameters<typeof sweep>[1]> = {}) => {
+    const reports = await sweep(archive.context, { sdkAppIds: [app], lookbackMs: 76 * HOUR * 1000, ...options })
+    return reports.map((report) => ({ ...report, ended: report.endedRooms.length }))
+  }
 
   /** One after the other, a quarter of an hour apart; the first ended an hour before noon. */
   function addEndedRooms(count: number, of: { sdkAppId?: number; fate?: 'expired' } = {}) {

@@ -129,14 +129,14 @@ test('an unexpected error in one room rejects that room, and the others are arch
 
 test('whatever text a refusal brings, the room is put off with it, and the others are archived', async () => {
   const [odd, ...others] = await addRooms(...small(4))
-  const message = 'from 10.1.2.3 or 2001:db8::7\0 at 12:30:45 \ud800'
+  const message = 'std::api from 10.1.2.3 or 2001:db8::7\0 at 12:30:45 \ud800'
   archive.simulator.setFaults(({ roomId }) =>
     roomId === odd ? { kind: 'error', code: 'FailedOperation.RoomNotEnd', message } : undefined,
   )
   expect(await workOff()).toMatchObject({ archived: others.length, putOff: 1 })
   const [job] = await jobs('pending')
   expect(job).toMatchObject({ room_id: odd, reason: 'not_ended', last_error_code: 'FailedOperation.RoomNotEnd' })
-  expect(job?.last_error_message).toContain('from (address) or (address)\u{FFFD} at 12:30:45 \u{FFFD}')
+  expect(job?.last_error_message).toContain('std::api from (address) or (address)\u{FFFD} at 12:30:45 \u{FFFD}')
   archive.simulator.setFaults(() => ({ kind: 'error', code: 'Odd\0.Code' }))
   await sql`update archive.jobs set due_at = now() where room_id = ${odd}`.execute(archive.db)
   await workOff({}, { ...context, clock: hastyClock })

@@ -49,13 +49,21 @@ describe.each<PostgresVersion>([18, 12])('migrate on PostgreSQL %i', (version) =
     await drop()
   })
 
-  test('the archive itself is not taken back unless that is said', async () => {
+  test('what would delete data is not taken back unless that is said', async () => {
     const { url, db, drop } = await createTestDatabase(version)
     const migrate = (...args: string[]) => cli.run(['migrate', ...args], { env: { DATABASE_URL: url } })
     await sql`
       insert into archive.rooms (room_id, total, revision, attempt, content_hash, archived_at, changed_at)
       values (1, 0, 1, 1, '', now(), now())`.execute(db)
-    for (let taken = 1; taken < names.length; taken++) expect((await migrate('down')).exitCode).toBe(0)
+    await sql`
+      insert into archive.history (room_id, revision, user_id, replaced_at, old) values (1, 1, 'u', now(), '{}')`.execute(
+      db,
+    )
+    for (let taken = 2; taken < names.length; taken++) expect((await migrate('down')).exitCode).toBe(0)
+    const kept = await migrate('down')
+    expect(kept).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(kept.stderr).toMatch(/0002-nothing-missed deletes the values that later reads replaced, 1 row\./)
+    expect((await migrate('down', '--yes')).exitCode).toBe(0)
     const refused = await migrate('down')
     expect(refused).toMatchObject({ exitCode: 2, stdout: '' })
     expect(refused.stderr).toMatch(/0001-archive deletes the whole archive, 1 room\. Make a dump/)

@@ -187,8 +187,8 @@ test('lcic-archive status --help', async () => {
     statistics), missing (LCIC denied it for a day), failed (given up after ARCHIVE_GIVE_UP_AFTER), or gap: LCIC lists it and
     nothing has been done. What LCIC lists is known for the time that sweeps have seen whole.
 
-    Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, or the last full sweep of
-    an app is more than a day old, 2 usage or configuration, 3 the database is out of reach.
+    Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, or an app's last full
+    sweep is more than a day old or its first one failed, 2 usage or configuration, 3 the database is out of reach.
 
     Examples:
       $ lcic-archive status
@@ -284,8 +284,7 @@ test('lcic-archive migrate --help', async () => {
                   status: list (choices: "up", "down", "status", default: "up")
 
     Options:
-      --yes       take back even the first migration, and all that was archived with
-                  it
+      --yes       take back a migration although data go with it
       --json      print one JSON document
       -h, --help  display help for command
 

@@ -219,7 +219,7 @@ describe('status', () => {
        all days                0           0          0          0          0         0      0 
       Never swept.
 
-      Each room that was named is archived, or it stands above why not; whether there are others is not known: run lcic-archive sweep.
+      Each room that was named is archived, or the reason is given above; whether there are others is not known: run lcic-archive sweep.
       "
     `)
   })
@@ -245,7 +245,7 @@ describe('status', () => {
       Archived in the last 24 hours: 3 rooms, half of them within 0.0 min of their end, 95 % within 0.0 min.
       App 1400000001: all that LCIC lists from 2026-01-01 00:00 UTC to 2026-01-01 00:00 UTC is known.
 
-      Nothing is amiss: each room that ended from 2026-01-01 00:00 UTC to 2026-01-01 00:00 UTC is archived, or it stands above why not.
+      Nothing is amiss: of the rooms that LCIC lists from 2026-01-01 00:00 UTC to 2026-01-01 00:00 UTC each is archived once it has ended, or the reason is given above.
       "
     `)
   })
@@ -517,7 +517,7 @@ describe('backfill', () => {
     const again = await run(['backfill', ...span])
     expect(again).toMatchObject({ exitCode: 1 })
     expect(again.stdout).toMatch(
-      /Of the span 1 room is not archived: 1 pending \(gone\)\. lcic-archive status says more\.\n$/,
+      /1 room of the span is not archived: 1 pending \(gone\)\. lcic-archive status says more\.\n$/,
     )
   })
 })

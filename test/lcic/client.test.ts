@@ -56,6 +56,7 @@ async function countConnections() {
   return {
     client,
     count: () => connections,
+    open: () => sockets.size,
     async cutAll() {
       const closed = [...sockets].map((socket) => once(socket, 'close'))
       for (const socket of sockets) socket.destroy()
@@ -94,6 +95,31 @@ test('a spare connection that the server closes is not used, and not missed', as
   await new Promise(setImmediate)
   await client.describeRoomStatistics(1n, 1)
   close()
+})
+
+test('a spare connection is closed after ten seconds, and none is opened once the client is closed', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const { client, count, open, close } = await countConnections()
+    await client.prepare()
+    await vi.waitFor(() => expect(count()).toBe(1), { interval: 1 })
+    vi.advanceTimersByTime(9999)
+    await client.prepare()
+    expect(count()).toBe(1)
+    vi.advanceTimersByTime(1)
+    vi.useRealTimers()
+    await vi.waitFor(() => expect(open()).toBe(0))
+    close()
+    await client.prepare()
+    expect(count()).toBe(1)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('HTTP 408 is worth another try', async () => {
+  simulator.setFaults(() => ({ kind: 'status', status: 408 }))
+  expect(await failureOf(lcic.describeRoomStatistics(1n, 1))).toMatchObject({ kind: 'transient', code: 'E_HTTP_408' })
 })
 
 test('what is thrown as a request is about to leave keeps it here', async () => {
