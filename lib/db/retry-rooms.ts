@@ -16,7 +16,8 @@ export async function retryRooms(
   const chosen = rooms === 'failed' ? sql`state = 'failed'` : sql`room_id = any (${rooms.map(String)}::bigint[])`
   const { rows } = await sql<{ room_id: bigint }>`
     update archive.jobs
-    set state = case when archived_at is null then 'pending' else 'archived' end, due_at = case when leased_by is not null then ${earliestHinted(sql`last_attempt_at`, now)} else ${now} end, attempts = 0,
+    set state = case when archived_at is null then 'pending' else 'archived' end, attempts = 0,
+      due_at = case when leased_by is not null then ${earliestHinted(sql`last_attempt_at`, now)} else ${now} end,
       hinted_at = case when leased_by is not null then ${now} else hinted_at end,
       reason = null, reason_since = null, failing_since = null, updated_at = ${now}
     where room_id = any (array(select room_id from archive.jobs where ${chosen} order by room_id for update))

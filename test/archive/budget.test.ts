@@ -5,7 +5,7 @@ import { archiveRooms } from '../../lib/archive/archive-rooms'
 import { type Budget, createBudget, SlotMissedError, slotSpacingMs } from '../../lib/archive/budget'
 import { type Clock, systemClock } from '../../lib/clock'
 import { LEASE_MS } from '../../lib/db/leases'
-import { reserveSlot } from '../../lib/db/reserve-slot'
+import { pushBackBudget, reserveSlot } from '../../lib/db/reserve-slot'
 import { createLcic } from '../../lib/lcic/client'
 import { mostInAnySlidingSecond } from '../../lib/simulator'
 import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
@@ -48,6 +48,7 @@ test('a budget that was idle starts now: time unused is not saved up', async () 
   const first = await reserveSlot(archive.db, { budget, spacingMs: 1000, mostMs: 1e9 })
   const second = await reserveSlot(archive.db, { budget, spacingMs: 1000, mostMs: 1e9 })
   expect((first?.slotAt ?? Number.NaN) - (first?.now ?? 0)).toBeLessThanOrEqual(0)
+  expect((first?.slotAt ?? Number.NaN) - (first?.now ?? 0)).toBeGreaterThan(-1000)
   expect((second?.slotAt ?? 0) - (first?.slotAt ?? 0)).toBeCloseTo(1000, 0)
 })
 
@@ -80,6 +81,24 @@ test('a refusal pushes the budget back for everyone, and the row that a crash to
     'DescribeRoomStatistics',
     { mostMs },
   )
+})
+
+test('a refusal pushes back its own budget alone, and never brings slots forward', async () => {
+  const { db } = archive
+  const [refused, other] = ['refused', 'other']
+  for (const name of [refused, other]) await reserveSlot(db, { budget: name, spacingMs: 1000, mostMs: 1e9 })
+  const next = async () => {
+    const rows = await db.selectFrom('archive.budgets').select(['budget', 'next_slot_at']).execute()
+    return Object.fromEntries(rows.map(({ budget, next_slot_at }) => [budget, next_slot_at.getTime()]))
+  }
+  const before = await next()
+  await pushBackBudget(db, { budget: refused, pauseMs: 60_000 })
+  const after = await next()
+  expect(after[other]).toBe(before[other])
+  expect(after[refused]).toBeGreaterThan((before[refused] ?? Number.NaN) + 50_000)
+  await pushBackBudget(db, { budget: refused, pauseMs: 1 })
+  expect(await next()).toEqual(after)
+  await sql`truncate archive.budgets`.execute(db)
 })
 
 test('a slot that was handed out before a refusal is not used', async () => {

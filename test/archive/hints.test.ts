@@ -97,12 +97,45 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     )
   })
 
-  // Of several hints for a room in one call the last one wins (`new Map` in hintRooms), and what the others know is lost.
   test('what one of several hints in the same call knows of a room is kept', async () => {
     const roomId = newRoomId()
     const hints = [{ roomId, endedAt: at(-MINUTE) }, { roomId }]
     await hintRooms(database.db, { hints, hintedBy: 'sweep', now: at(0) })
     expect((await jobOf(roomId)).ended_at).toEqual(at(-MINUTE))
+    // It is due as soon as the most impatient says, and its data are kept from its real end on.
+    const planned = { plannedEndAt: at(-2 * MINUTE), notBefore: at(2 * MINUTE) }
+    const several = async (...hints: Partial<RoomHint>[]) => {
+      const roomId = newRoomId()
+      await hintRooms(database.db, {
+        hints: hints.map((facts) => ({ roomId, ...facts })),
+        hintedBy: 'sweep',
+        now: at(0),
+      })
+      return jobOf(roomId)
+    }
+    expect(await several(planned, { notBefore: at(MINUTE) })).toMatchObject({ due_at: at(MINUTE), waits: true })
+    expect(await several(planned, { endedAt: at(-MINUTE) })).toMatchObject({
+      due_at: at(0),
+      waits: false,
+      deadline_at: at(180 * DAY - MINUTE),
+    })
+  })
+
+  test('what is known of a room first stays: its app, its end and with that its deadline', async () => {
+    const roomId = newRoomId()
+    await hint(roomId, 0, { sdkAppId: 1n, endedAt: at(-MINUTE) })
+    const before = await jobOf(roomId)
+    // Hurries it, so that the row is written.
+    await sql`update archive.jobs set due_at = ${at(DAY)} where room_id = ${roomId}`.execute(database.db)
+    await hint(roomId, 0, { sdkAppId: 2n, endedAt: at(-DAY), plannedEndAt: at(-9 * DAY) })
+    expect(await jobOf(roomId)).toEqual(before)
+  })
+
+  test('a hint never puts off a room that is due before', async () => {
+    const roomId = newRoomId()
+    await hint(roomId, 0)
+    await hint(roomId, 0, { notBefore: at(DAY), sdkAppId: 1n })
+    expect(await jobOf(roomId)).toMatchObject({ due_at: at(0), sdk_app_id: 1n })
   })
 
   test('a thousand hints for a room that waits have it tried at most once a minute', async () => {
@@ -139,8 +172,14 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       await hint(roomId, 0)
       await settleAs(roomId, state, 0)
       expect(await jobOf(roomId)).toMatchObject({ state, due_at: null })
-      await hint(roomId, 5 * MINUTE)
-      expect(await jobOf(roomId)).toMatchObject({ state: 'pending', due_at: at(5 * MINUTE), failing_since: null })
+      // Not more often than once a minute either.
+      await hint(roomId, 30_000)
+      expect(await jobOf(roomId)).toMatchObject({
+        state: 'pending',
+        due_at: at(MINUTE),
+        failing_since: null,
+        reason_since: null,
+      })
     },
   )
 
@@ -155,6 +194,11 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     // That hint is answered by the next try: it does not hurry the one after it.
     await putOff(await claimed(hinted, 2 * MINUTE), 2 * MINUTE, 'pending', 5 * MINUTE)
     expect((await jobOf(hinted)).due_at).toEqual(at(7 * MINUTE))
+    // One that comes during that try does.
+    const third = await claimed(hinted, 8 * MINUTE)
+    await hint(hinted, 8 * MINUTE + 1000)
+    await putOff(third, 8 * MINUTE + 2000, 'pending', 5 * MINUTE)
+    expect((await jobOf(hinted)).due_at).toEqual(at(9 * MINUTE))
   })
 
   test('a hint that comes while a holder without a lease in force still has the room is not lost either', async () => {

@@ -144,3 +144,26 @@ test('the rooms of a process of this machine that is gone are taken over at once
   expect(await claimDue(archive.context, { limit: 9 })).toMatchObject([{ roomId: first?.roomId }])
   expect(await claimDue(archive.context, { limit: 9 })).toEqual([])
 })
+
+test('the room that a process of this machine was reading once more when it went is taken over at once, too', async () => {
+  await hint([1n])
+  const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
+  await once(gone, 'close')
+  await claimDue(archive.context, { limit: 1 })
+  await sql`
+    update archive.jobs set state = 'archived', due_at = now() - interval '1 minute',
+      leased_by = replace(leased_by, ${`:${process.pid}:`}, ${`:${gone.pid}:`})`.execute(archive.db)
+  expect(await claimDue(archive.context, { limit: 1 })).toMatchObject([{ roomId: 1n }])
+})
+
+test('a job that is not due stays among those that wait', async () => {
+  await hintRooms(archive.db, {
+    hints: [{ roomId: 1n, notBefore: new Date(Date.now() + 3_600_000) }],
+    hintedBy: 'sweep',
+    now,
+  })
+  const waits = async () => (await archive.db.selectFrom('archive.jobs').select('waits').executeTakeFirst())?.waits
+  expect(await waits()).toBe(true)
+  expect(await claimDueRooms(archive.db, { holder: 'a', now, limit: 9 })).toEqual({ leases: [], woken: 0 })
+  expect(await waits()).toBe(true)
+})

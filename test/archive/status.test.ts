@@ -268,6 +268,13 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     const backlogMs = (await status()).budgets[0]?.backlogMs ?? 0
     expect(backlogMs).toBeGreaterThan(HOUR - MINUTE)
     expect(backlogMs).toBeLessThanOrEqual(HOUR)
+    // A minute with no slot in between: in the one before, none was.
+    await sql`
+      update archive.budgets set minute = date_trunc('minute', clock_timestamp()) + interval '10 minutes', in_minute = 5,
+        next_slot_at = date_trunc('minute', clock_timestamp()) + interval '12 minutes'`.execute(db)
+    await reserveSlot(db, { budget, spacingMs: 1000, mostMs: HOUR })
+    const later = await db.selectFrom('archive.budgets').selectAll().executeTakeFirstOrThrow()
+    expect(later).toMatchObject({ in_minute: 1, in_minute_before: 0 })
   })
 
   test('failed and missing rooms are listed with why, those whose data are deleted first at the top', async () => {

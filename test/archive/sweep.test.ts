@@ -5,8 +5,9 @@ import { describeRooms } from '../../lib/archive/describe-rooms'
 import { replayRoom } from '../../lib/archive/replay-room'
 import { sweep } from '../../lib/archive/sweep'
 import { work } from '../../lib/archive/work'
+import { type KnownRoom, recordRooms } from '../../lib/db/known-rooms'
 import { readStatus } from '../../lib/db/read-status'
-import { beginSweep } from '../../lib/db/sweep-marks'
+import { beginSweep, endSweep } from '../../lib/db/sweep-marks'
 import { ArchiveError } from '../../lib/errors'
 import { type Fault, type FaultRequest, School } from '../../lib/simulator'
 import { openTestArchive, type TestArchive } from '../support/archive'
@@ -333,7 +334,14 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     await sweepApps({ lookbackMs })
     const missed = archive.school.addRoom({ scheduledEndAt: noon + DAY })
     clock.time = noonMs + (DAY + HOUR) * 1000
+    await sql`update archive.sweeps set error_message = 'of a sweep before'`.execute(archive.db)
     await beginSweep(archive.db, { sdkAppId: app, now: archive.context.now() })
+    expect(await markOf(app)).toMatchObject({
+      started_at: new Date(clock.time),
+      finished_at: null,
+      error_message: null,
+      swept_until: new Date(noonMs),
+    })
     clock.time = noonMs + 9 * DAY * 1000
     expect(await sweepApps({ lookbackMs })).toMatchObject([
       { from: new Date(noonMs - lookbackMs), rooms: 1, newJobs: 1 },
@@ -348,6 +356,51 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     const [report] = await sweepApps({ lookbackMs: HOUR * 1000 })
     expect(report?.from).toEqual(new Date(noonMs - (DAY + HOUR) * 1000))
     expect((await markOf(app))?.swept_until).toEqual(new Date(noonMs - DAY * 1000))
+  })
+
+  test('what is known begins where regular sweeps have gone on from each other', async () => {
+    const from = (ms: number) => new Date(noonMs + ms)
+    const sweptAfter = async (seen: { from: Date; to: Date }) => {
+      await endSweep(archive.db, { sdkAppId: app, now: seen.to, rooms: 0, seen })
+      const { swept_from, swept_until } = (await markOf(app)) ?? {}
+      return { from: swept_from, to: swept_until }
+    }
+    await beginSweep(archive.db, { sdkAppId: app, now: from(0) })
+    expect(await sweptAfter({ from: from(0), to: from(10) })).toEqual({ from: from(0), to: from(10) })
+    expect(await sweptAfter({ from: from(10), to: from(20) })).toEqual({ from: from(0), to: from(20) })
+    // It began before all that is known, or after it with a time in between.
+    expect(await sweptAfter({ from: from(-5), to: from(25) })).toEqual({ from: from(-5), to: from(25) })
+    expect(await sweptAfter({ from: from(30), to: from(40) })).toEqual({ from: from(30), to: from(40) })
+  })
+
+  test('what LCIC does not say of a room stays as it was known, and only lists say that it is listed', async () => {
+    const { db, context } = archive
+    const roomId = 5n
+    const remember = (room: Partial<KnownRoom>, listed: boolean) =>
+      recordRooms(db, { rooms: [{ roomId, ...room }], listed, now: context.now() })
+    const told = {
+      sdkAppId: app,
+      status: 2,
+      name: 'a class',
+      teacherId: 'who taught',
+      roomType: 1,
+      scheduledStartTime: noon - HOUR,
+      scheduledEndTime: noon,
+      realStartTime: noon - HOUR,
+      realEndTime: noon,
+    }
+    await remember(told, false)
+    const first = (await knownRooms())[0]
+    expect(first).toMatchObject({ status: 2, teacher_id: 'who taught', real_end_at: new Date(noonMs), listed_at: null })
+    await remember({ name: 'another name' }, false)
+    const second = { ...first, name: 'another name' }
+    expect(await knownRooms()).toEqual([second])
+    await remember({}, true)
+    const listed = { ...second, listed_at: new Date(clock.time) }
+    expect(await knownRooms()).toMatchObject([listed])
+    clock.time += DAY * 1000
+    await remember({}, true)
+    expect(await knownRooms()).toMatchObject([listed])
   })
 
   test('a job that somebody deleted is a gap until the next sweep makes it anew', async () => {

@@ -1,11 +1,15 @@
 import { sql } from 'kysely'
+import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ConfigurationError, type RoomReport } from '../../lib/archive/archive-room'
 import type { ArchiveContext } from '../../lib/archive/context'
 import { type WorkOptions, work } from '../../lib/archive/work'
-import { systemClock } from '../../lib/clock'
+import { type Clock, systemClock } from '../../lib/clock'
+import { connect } from '../../lib/db/connect'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { databaseTime } from '../../lib/db/instant'
+import { claimRoom, LEASE_MS } from '../../lib/db/leases'
+import { releaseJob } from '../../lib/db/settle-job'
 import type { JobState } from '../../lib/db/tables'
 import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
 
@@ -178,4 +182,97 @@ test('rooms that were refused before do not stop the work, however many come by 
   const { due_at } = (await jobs('pending'))[0] ?? {}
   expect(due_at?.getTime()).toBeGreaterThan(Date.now() + 9 * 60_000)
   await expectNoLease()
+})
+
+test('rooms that are refused now and then, with others archived between them, do not stop the work', async () => {
+  const rooms = await addRooms(...small(10))
+  const refused = new Set(rooms.filter((_, index) => index % 2 === 0))
+  archive.simulator.setFaults(({ roomId }) =>
+    roomId !== undefined && refused.has(roomId) ? { kind: 'error', code: 'InvalidParameter' } : undefined,
+  )
+  expect(await workOff({ roomsAtOnce: 1 })).toMatchObject({ archived: 5, putOff: 5 })
+})
+
+test('no more rooms are in hand at once than allowed', async () => {
+  await addRooms(...small(12))
+  let [inHand, most] = [0, 0]
+  archive.simulator.setFaults(() => {
+    most = Math.max(most, ++inHand)
+    // Longer than the first may take before another is taken beside it.
+    return { kind: 'delay', ms: 400 }
+  })
+  const done = await work(context, { until: 'nothing_due', roomsAtOnce: 3, onReport: () => inHand-- })
+  expect(done).toMatchObject({ archived: 12, requests: 12 })
+  expect(most).toBe(3)
+})
+
+test('until settled: what others have in hand is waited for, what is not due is not', async () => {
+  const [elsewhere, late] = await addRooms(...small(2))
+  await sql`update archive.jobs set due_at = now() + interval '10 s' where room_id = ${late}`.execute(archive.db)
+  const lease = { roomId: elsewhere ?? 0n, holder: 'elsewhere' }
+  await claimRoom(archive.db, { lease, now: databaseTime })
+  let hasEnded = false
+  const looked = new Set<number>()
+  const clock: Clock = {
+    ...systemClock,
+    async sleep(durationMs, signal) {
+      looked.add(durationMs)
+      await systemClock.sleep(Math.min(durationMs, 20), signal)
+    },
+  }
+  const working = workOff({ until: 'settled' }, { ...context, clock }).finally(() => {
+    hasEnded = true
+  })
+  await vi.waitFor(() => expect(looked).toContain(1000))
+  expect(hasEnded).toBe(false)
+  await releaseJob(archive.db, { lease, now: databaseTime })
+  expect(await working).toMatchObject({ archived: 1 })
+  expect(await jobs('pending')).toMatchObject([{ room_id: late }])
+})
+
+test('a room whose outcome the database refused is taken up again at once', async () => {
+  await addRooms(...small(3))
+  const { db } = archive
+  await sql`create sequence archive.refusals`.execute(db)
+  await sql`
+    create function archive.refuse() returns trigger language plpgsql as $$
+      begin
+        if nextval('archive.refusals') <= 2 then raise exception 'not now'; end if;
+        return new;
+      end $$`.execute(db)
+  await sql`
+    create trigger refuse before update on archive.jobs for each row when (new.state = 'archived')
+    execute function archive.refuse()`.execute(db)
+  const began = systemClock.now()
+  expect(await workOff({ until: 'settled' })).toMatchObject({ archived: 3 })
+  expect(systemClock.now() - began).toBeLessThan(LEASE_MS / 4)
+  await expectNoLease()
+})
+
+test('a database that answers with errors alone ends the work after ten', async () => {
+  await addRooms(...small(3))
+  await sql`alter table archive.jobs rename to jobs_elsewhere`.execute(archive.db)
+  const lines: string[] = []
+  const log = pino({ level: 'warn' }, { write: (line) => lines.push(line) })
+  const hasty = { ...context, clock: hastyClock, log }
+  await expect(workOff({ until: 'stopped' }, hasty)).rejects.toThrow('archive.jobs')
+  expect(lines.filter((line) => line.includes('trouble with the database'))).toHaveLength(10)
+})
+
+test('a database out of reach ends the work after a minute, unless it is to go on until it is stopped', async () => {
+  const db = connect({ url: 'postgres://nobody@127.0.0.1:1/none' })
+  const hasty = { ...context, db, clock: hastyClock }
+  const began = hastyClock.now()
+  await expect(workOff({ until: 'idle' }, hasty)).rejects.toMatchObject({ code: 'E_DATABASE_UNREACHABLE' })
+  expect(hastyClock.now() - began).toBeGreaterThan(59_000)
+  const stop = new AbortController()
+  const clock: Clock = {
+    ...hastyClock,
+    async sleep(durationMs, signal) {
+      if (hastyClock.now() - began > 10 * 60_000) stop.abort()
+      await hastyClock.sleep(durationMs, signal)
+    },
+  }
+  expect(await workOff({ until: 'stopped', signal: stop.signal }, { ...hasty, clock })).toMatchObject({ archived: 0 })
+  await db.destroy()
 })
