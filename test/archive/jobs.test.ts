@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { averagePages, countDue, countUnsettled } from '../../lib/db/count-rooms'
+import { goneAnswers } from '../../lib/db/gone-answers'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { claimDueRooms, claimRoom, type Lease, lockLease, renewLease } from '../../lib/db/leases'
 import { recentReadiness } from '../../lib/db/recent-readiness'
@@ -138,6 +139,13 @@ test('an archived room is due again only for what asked for that while it was re
   await hintRooms(db, { hints: [{ roomId: hinted }], hintedBy: 'callback', now: at(1000) })
   await complete(first, 2000)
   expect((await jobOf(hinted)).due_at).toBeNull()
+  const early = await addJob()
+  await deferred(early, 0)
+  const byHand = await claimed(early, MINUTE)
+  await hintRooms(db, { hints: [{ roomId: early }], hintedBy: 'callback', now: at(MINUTE) })
+  expect((await jobOf(early)).due_at).toEqual(at(2 * MINUTE))
+  await complete(byHand, MINUTE)
+  expect((await jobOf(early)).due_at).toBeNull()
   // So has a re-read that came due, whatever else is heard of the room meanwhile.
   await retryRooms(db, { rooms: [hinted], now: at(HOUR) })
   const reread = await claimed(hinted, HOUR)
@@ -145,18 +153,18 @@ test('an archived room is due again only for what asked for that while it was re
   await complete(reread, HOUR + 1000)
   expect((await jobOf(hinted)).due_at).toBeNull()
   // Read by hand before its late re-read: that is not needed any more, unless it is asked for.
-  const early = await addJob()
-  await addRoom(db, early, 0)
+  const late = await addJob()
+  await addRoom(db, late, 0)
   const rereadAfterMs = 24 * HOUR
-  await complete(await claimed(early, 0), 0, { rereadAfterMs })
-  expect((await jobOf(early)).due_at).toEqual(at(24 * HOUR))
-  await complete(await claimed(early, HOUR), HOUR)
-  expect((await jobOf(early)).due_at).toBeNull()
+  await complete(await claimed(late, 0), 0, { rereadAfterMs })
+  expect((await jobOf(late)).due_at).toEqual(at(24 * HOUR))
+  await complete(await claimed(late, HOUR), HOUR)
+  expect((await jobOf(late)).due_at).toBeNull()
   // Both: the sooner counts.
-  const both = await claimed(early, 2 * HOUR)
-  await hintRooms(db, { hints: [{ roomId: early }], hintedBy: 'event', now: at(2 * HOUR), reread: true })
+  const both = await claimed(late, 2 * HOUR)
+  await hintRooms(db, { hints: [{ roomId: late }], hintedBy: 'event', now: at(2 * HOUR), reread: true })
   await complete(both, 2 * HOUR, { rereadAfterMs })
-  expect((await jobOf(early)).due_at).toEqual(at(2 * HOUR + MINUTE))
+  expect((await jobOf(late)).due_at).toEqual(at(2 * HOUR + MINUTE))
 })
 
 test('how long a room fails for one reason, and for whatever reason, are two counts', async () => {
@@ -194,6 +202,19 @@ test('a room that is archived stays so, whatever later reads say, and no hint hu
   const lease = await claimed(roomId, HOUR)
   await sql`update archive.jobs set hinted_at = ${at(HOUR + 1000)} where room_id = ${roomId}`.execute(database.db)
   expect(await defer(lease, HOUR + 2000)).toEqual({ state: 'archived', dueAt: at(HOUR + 2000 + 5 * MINUTE) })
+})
+
+test('answers that there is no such room count since LCIC last said anything else of it', async () => {
+  const { db } = database
+  const roomId = await addJob()
+  await deferred(roomId, 0, { reason: 'gone' })
+  const outcomes = ['gone', 'gone', 'not_ready', 'gone', 'transient', 'gone']
+  for (const [hours, outcome] of outcomes.entries()) {
+    await sql`
+      insert into archive.runs (room_id, attempt, started_at, finished_at, outcome)
+      values (${roomId}, ${hours + 1}, ${at(hours * HOUR)}, ${at(hours * HOUR)}, ${outcome})`.execute(db)
+  }
+  expect(await goneAnswers(db, { roomId, now: at(10 * HOUR) })).toEqual({ answers: 2, spanMs: 7 * HOUR })
 })
 
 test('who makes rooms due by hand has them tried as if nothing had failed, and those archived read once more', async () => {

@@ -162,6 +162,7 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(first).toEqual({ from: ago(5), to: ago(2) })
     expect(regular).toMatchObject({ error_message: 'LCIC answered HTTP 502.', finished_at: null })
     expect(await known(ago(30), ago(20))).toMatchObject({ from: ago(5), to: ago(2), regular })
+    expect(await known(ago(1), ago(0))).toMatchObject({ from: ago(5), to: ago(2), regular })
     expect(await known(ago(9), ago(5))).toMatchObject({ from: ago(9), to: ago(2), regular })
     expect(await known(ago(4), ago(3))).toMatchObject({ from: ago(9), to: ago(2), regular })
     // A span that goes on into the future tells nothing of it.
@@ -472,6 +473,17 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       clock.time += 8 * DAY * 1000
       expect(await describe()).toBe(0)
       expect(requestsFor('DescribeRoom')).toHaveLength(1)
+    })
+
+    test('asks about classes that go on only once their planned end has passed', async () => {
+      const times = { scheduledStartAt: noon - HOUR, realEndAt: noon + HOUR }
+      const overdue = archive.school.addRoom({ ...times, scheduledEndAt: noon - MINUTE })
+      const running = archive.school.addRoom({ ...times, scheduledEndAt: noon + MINUTE })
+      await sweepApps()
+      for (const { roomId } of [overdue, running]) await archive.archive(roomId)
+      expect((await jobs()).map(({ reason }) => reason)).toEqual(['not_ended', 'not_ended'])
+      await describe()
+      expect(requestsFor('DescribeRoom').map(({ roomId }) => roomId)).toEqual([overdue.roomId])
     })
 
     test('ends quietly where that is not allowed, and is made up for once it is', async () => {
