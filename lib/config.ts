@@ -135,7 +135,7 @@ const schema = z.object({
     .optional(),
   LCIC_REQUESTS_PER_SECOND: z.coerce
     .number('must be a number, for example 10')
-    .positive('must be above 0, for example 10')
+    .min(0.001, 'must be at least 0.001, for example 10')
     .max(100_000, 'must be at most 100000; the API itself allows 20')
     .default(20),
   LCIC_SDK_APP_IDS: z

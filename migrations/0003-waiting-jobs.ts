@@ -9,6 +9,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     alter table archive.jobs
       add column waits boolean not null default true,
+      alter column due_at set default now(),
       alter column deadline_at set default now() + interval '180 days',
       alter column created_at set default now(),
       alter column updated_at set default now()`.execute(db)
@@ -42,6 +43,7 @@ export async function down(db: Kysely<unknown>): Promise<void> {
   await sql`
     alter table archive.jobs
       drop column waits,
+      alter column due_at drop default,
       alter column deadline_at drop default,
       alter column created_at drop default,
       alter column updated_at drop default`.execute(db)

@@ -85,7 +85,7 @@ function decide(
 ): Decision {
   const { state, costsAttempt } = schedule[kind]
   const next = kind === 'configuration' ? mendOf(code) : schedule[kind].next
-  const failingMs = past.reason === 'not_ended' && kind !== 'not_ended' ? 0 : past.failingMs
+  const failingMs = failingMsOf(kind, past)
   const isGivenUp = costsAttempt && failingMs >= giveUpAfterMs
   if (past.archived) {
     const isPointless = isGivenUp || kind === 'gone' || kind === 'expired'
@@ -101,6 +101,12 @@ function decide(
     dueMs: state === 'pending' ? dueInMs(kind, past, readiness) : undefined,
     next,
   }
+}
+
+/** A class fails to end only from when it was planned to; what comes once it has ended is a failure of its own. */
+function failingMsOf(kind: DeferralKind, { reason, failingMs, scheduledEndInMs }: JobPast): number {
+  if (kind !== 'not_ended') return reason === 'not_ended' ? 0 : failingMs
+  return scheduledEndInMs === null ? failingMs : Math.min(failingMs, Math.max(0, -scheduledEndInMs))
 }
 
 const countsAsMissing: Decision = {

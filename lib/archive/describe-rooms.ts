@@ -1,12 +1,15 @@
 import { later } from '../db/instant'
 import { roomsToDescribe } from '../db/known-rooms'
-import { mayConcernSubject, SourceError } from '../lcic/errors'
+import { mayConcernRoom, SourceError } from '../lcic/errors'
 import type { ArchiveContext, Patience } from './context'
 import { rememberRooms } from './remember-rooms'
 import { request } from './request'
 
 /** Rooms of which LCIC did not say so soon who taught them are not asked about for ever. */
 const ASK_FOR_MS = 7 * 86_400_000
+
+/** So many rooms refused one after the other, and it is no room's fault. */
+const REFUSALS_TO_STOP = 3
 
 /** Requests under way at once. */
 const AT_ONCE = 4
@@ -27,6 +30,8 @@ export async function describeRooms(
   const rooms = await roomsToDescribe(db, { now: now(), since: later(now(), -ASK_FOR_MS), limit: most })
   const queue = rooms.values()
   let described = 0
+  /** One after the other. */
+  let refusals = 0
   let stopped = false
 
   async function describe(roomId: bigint): Promise<void> {
@@ -35,6 +40,7 @@ export async function describeRooms(
       { action: 'DescribeRoom', subject: { roomId }, send: (options) => lcic.describeRoom(roomId, options) },
       patience,
     )
+    refusals = 0
     await rememberRooms(context, [{ roomId, ...facts }], { listed: false })
     described++
     context.observe?.({ type: 'described', rooms: described })
@@ -49,7 +55,7 @@ export async function describeRooms(
       return
     }
     // Nice to have, and no reason to end anything. What is not about the room itself the others would meet, too.
-    stopped ||= !mayConcernSubject(code)
+    stopped ||= !mayConcernRoom(code) || ++refusals >= REFUSALS_TO_STOP
     log.warn({ roomId, code, requestId }, stopped ? 'rooms cannot be described now' : 'the room cannot be described')
   }
 

@@ -182,11 +182,13 @@ export function retryDelayMs(
  */
 export function dueInMs(kind: DeferralKind, past: JobPast, readiness?: Readiness): number | undefined {
   const waitedMs = past.reason === kind ? past.reasonMs : 0
-  // Where it is known to have ended, LCIC is about to learn it, too.
-  if (kind === 'not_ended' && past.scheduledEndInMs !== null && past.endedMs === null) {
-    const { scheduledEndInMs } = past
-    if (scheduledEndInMs > 0) return scheduledEndInMs + spread(MINUTE)
-    return nextOf(schedule[kind], Math.min(waitedMs, -scheduledEndInMs))
+  if (kind === 'not_ended') {
+    const { isEnded, endedMs, scheduledEndInMs } = past
+    const isPlanned = scheduledEndInMs !== null && scheduledEndInMs > 0
+    // Where it is known to have ended, LCIC is about to learn it, too.
+    if (isPlanned && !isEnded) return scheduledEndInMs + spread(MINUTE)
+    const overMs = endedMs ?? (isPlanned || scheduledEndInMs === null ? waitedMs : -scheduledEndInMs)
+    return nextOf(schedule[kind], Math.min(waitedMs, overMs))
   }
   if (kind === 'not_ready') {
     const isEarly = waitedMs < (schedule[kind].dueAfterMs.at(-1) ?? 0)

@@ -1,6 +1,6 @@
 import { beginSweep, endSweep, extendSwept } from '../db/sweep-marks'
 import { ArchiveError, describeError } from '../errors'
-import { mayConcernSubject, mendOf, SourceError } from '../lcic/errors'
+import { mayConcernApp, mendOf, SourceError } from '../lcic/errors'
 import { ConfigurationError } from './archive-room'
 import type { ArchiveContext, Patience } from './context'
 import { listRooms, type Span } from './list-rooms'
@@ -97,7 +97,7 @@ async function sweepApp(
     await extendSwept(db, { sdkAppId, now: now(), seen: span, lookbackMs })
   }
   log[failure ? 'error' : 'info']({ ...report, sdkAppId: String(sdkAppId), endedRooms: endedRooms.length }, 'sweep')
-  if (failure?.isRefused && !mayConcernSubject(failure.code)) {
+  if (failure?.isRefused && !mayConcernApp(failure.code)) {
     throw new ConfigurationError(failure.code, `App ${sdkAppId}: ${failure.reason}`)
   }
   // Anything but the source's doing is not to be passed over.
@@ -114,6 +114,6 @@ async function sweepApp(
 function failureOf(error: unknown): SweepFailure {
   const { code = 'E_UNEXPECTED', message } = describeError(error)
   const isRefused = error instanceof SourceError && error.kind === 'configuration'
-  const mend = mayConcernSubject(code) ? mendOf(code, 'Check LCIC_SDK_APP_IDS.') : mendOf(code)
+  const mend = mayConcernApp(code) ? mendOf(code, 'Check LCIC_SDK_APP_IDS.') : mendOf(code)
   return { code, isRefused, reason: isRefused ? `${message.replace(/[.\s]+$/, '')} (${code}). ${mend}` : message }
 }

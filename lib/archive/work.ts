@@ -2,7 +2,7 @@ import { linkedController } from '../abort'
 import { databaseUnreachable, isConnectionProblem, isDatabaseTrouble } from '../db/connect'
 import { type ClaimedRoom, LEASE_MS, nextDueInMs } from '../db/leases'
 import { describeError } from '../errors'
-import { mayConcernSubject } from '../lcic/errors'
+import { mayConcernRoom } from '../lcic/errors'
 import { archiveLeasedRoom, type RoomReport } from './archive-room'
 import { OUT_OF_BUDGET } from './budget'
 import { claimDue, newHolder } from './claim'
@@ -95,7 +95,7 @@ export async function work(
   let fatal: { readonly error: unknown } | undefined
 
   function isRoomsFault({ roomId, wasRefused }: ClaimedRoom, code: string): boolean {
-    if (!mayConcernSubject(code)) return false
+    if (!mayConcernRoom(code)) return false
     // Rooms that are always refused may come by together, with no other between.
     if (wasRefused) return true
     refused.add(roomId)

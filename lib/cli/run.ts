@@ -33,8 +33,8 @@ Examples:
     )
     .action(async ({ untilIdle = false, json }: { untilIdle?: boolean; json?: boolean }) => {
       const config = readConfigWithCredentials()
-      await using session = await openDatabase(config)
       endAfter(STOP_WITHIN_MS)
+      await using session = await openDatabase(config)
       // A worker that runs for months tells its log, one line a room.
       const progress = untilIdle || process.stderr.isTTY ? showProgress() : undefined
       using context = archiveContext(config, session.db, progress?.observe)

@@ -62,24 +62,30 @@ Examples:
 }
 
 /** What somebody has to look after, in words. */
-export function problemsOf({ days, readAt, sweeps }: Status, sdkAppIds: readonly bigint[]): string[] {
+export function problemsOf({ days, readAt, oldestDueAt, sweeps }: Status, sdkAppIds: readonly bigint[]): string[] {
   const total = totalOf(days)
   const problem = (rooms: number, what: string) => (rooms > 0 ? [`${counted(rooms, 'room')} ${what}`] : [])
   const isStale = (at: Date) => readAt.getTime() - at.getTime() > STALE_MS
-  const meant = sweeps.filter(({ sdkAppId }) => sdkAppIds.length === 0 || sdkAppIds.includes(sdkAppId))
+  const swept = new Map(sweeps.map((app) => [app.sdkAppId, app]))
+  // Who has no app swept at all goes without sweeps.
+  const apps = sdkAppIds.length > 0 && sweeps.length > 0 ? sdkAppIds : [...swept.keys()]
   return [
     ...problem(total.gap, 'ended without a job: run lcic-archive sweep'),
     ...problem(total.passedDeadline, 'past the deadline: LCIC may have deleted the data'),
     ...problem(total.failed, 'failed: lcic-archive status --failed says why, lcic-archive retry --failed tries again'),
-    ...meant.flatMap(({ sdkAppId, sweptUntil, startedAt, errorMessage }) => {
-      if (!sweptUntil)
-        return errorMessage || isStale(startedAt)
-          ? [`App ${sdkAppId} was never swept whole: what ended is not known`]
-          : []
-      if (!isStale(sweptUntil)) return []
-      return [
-        `App ${sdkAppId} was last swept whole at ${short(sweptUntil)}, and what ended since is not known: run lcic-archive sweep`,
-      ]
+    ...(oldestDueAt && isStale(oldestDueAt)
+      ? [`Rooms are due since ${short(oldestDueAt)}, and nobody asks for them: start lcic-archive run, or more of them`]
+      : []),
+    ...apps.flatMap((sdkAppId) => {
+      const { sweptUntil, startedAt, errorMessage } = swept.get(sdkAppId) ?? {}
+      if (sweptUntil && isStale(sweptUntil))
+        return [
+          `App ${sdkAppId} was last swept whole at ${short(sweptUntil)}, and what ended since is not known: run lcic-archive sweep`,
+        ]
+      const isUnderWay = startedAt && !errorMessage && !isStale(startedAt)
+      return sweptUntil || isUnderWay
+        ? []
+        : [`App ${sdkAppId} was never swept whole: what ended is not known: run lcic-archive sweep`]
     }),
   ]
 }
@@ -202,13 +208,15 @@ function span(durationMs: number | null): string {
 
 function jsonOf(status: Status, problems: readonly string[], known: KnownSpan | null) {
   const { readAt, days, waiting, upcoming, rereads, oldestDueAt, freshness, sweeps, budgets } = status
+  const total = totalOf(days)
   return {
-    complete: problems.length === 0 && known !== null,
+    /** Nothing is amiss, and of all that LCIC lists nothing is left to archive. */
+    complete: problems.length === 0 && known !== null && total.archived + total.expired === total.ended,
     problems,
     read_at: readAt,
     known_from: known?.from ?? null,
     known_up_to: known?.to ?? null,
-    total: jsonCounts(totalOf(days)),
+    total: jsonCounts(total),
     days: days.map(({ day, sdkAppId, ...counts }) => ({ day, sdk_app_id: sdkAppId, ...jsonCounts(counts) })),
     waiting: waiting.map(({ reason, rooms, nextAt, nearestDeadlineAt }) => ({
       reason,

@@ -68,19 +68,25 @@ export async function askReadOnly(options: ConnectOptions, query: string): Promi
     await client.query('begin read only')
     const single: pg.QueryConfig & { queryMode: 'extended' } = { text: query, queryMode: 'extended' }
     return await client.query(single)
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== '25006') throw error
+    throw new UsageError('E_USAGE', `The query would change something, and this command only reads: ${error.message}.`)
   } finally {
     client.release(true)
     await pool.end()
   }
 }
 
-/** SQLSTATE classes and network codes that mean the server is not there (now), whatever was asked of it. */
+/**
+ * SQLSTATE classes and network codes that mean the server is not there (now), whatever was asked of it: one that has run
+ * out of something, or is a standby that will be made the primary, included.
+ */
 export function isConnectionProblem(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (error instanceof AggregateError) return error.errors.some(isConnectionProblem)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
-    /^(08|57P0|25P03|53300|28|3D000)/.test(code) ||
+    /^(08|28|53|58|57P0|25006|25P03|3D000)/.test(code) ||
     /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE)|CERT|TLS|SSL|VERIFY/.test(code) ||
     connectionMessages.test(error.message)
   )

@@ -63,7 +63,7 @@ export async function hintRooms(
         when ${reread} and j.state = 'archived' and j.leased_by is not null then ${soon}
         when j.state = 'pending' or ${reread} then least(j.due_at, ${soon})
         else j.due_at end,
-      hinted_at = case when j.leased_by is not null then ${now} else j.hinted_at end,
+      hinted_at = case when j.leased_by is not null then greatest(${now}, j.last_attempt_at) else j.hinted_at end,
       failing_since = case when ${settled} then null else j.failing_since end,
       reason_since = case when ${settled} then null else j.reason_since end,
       sdk_app_id = coalesce(j.sdk_app_id, excluded.sdk_app_id),

@@ -18,7 +18,7 @@ export async function retryRooms(
     update archive.jobs
     set state = case when archived_at is null then 'pending' else 'archived' end, attempts = 0,
       due_at = case when leased_by is not null then ${earliestHinted(sql`last_attempt_at`, now)} else ${now} end,
-      hinted_at = case when leased_by is not null then ${now} else hinted_at end,
+      hinted_at = case when leased_by is not null then greatest(${now}, last_attempt_at) else hinted_at end,
       reason = null, reason_since = null, failing_since = null, updated_at = ${now}
     where room_id = any (array(select room_id from archive.jobs where ${chosen} order by room_id for update))
     returning room_id`.execute(db)

@@ -45,17 +45,23 @@ export async function completeJob(
 const rereadAskedFor = sql`
   case when state = 'archived' and hinted_at >= last_attempt_at and due_at > last_attempt_at then due_at end`
 
+/** A job that is due, and that nobody takes for so long, does not fail meanwhile: all workers were away. */
+const unattended = sql`
+  case when last_attempt_at - due_at > interval '1 hour' then last_attempt_at - due_at else interval '0' end`
+
 /** What a job has gone through, for the decision what becomes of it; times in milliseconds. */
 export interface JobPast {
   readonly archived: boolean
   /** Why it failed last, and for how long for that reason alone. */
   readonly reason: string | null
   readonly reasonMs: number
-  /** How long it has failed, for whatever reason. */
+  /** How long it has failed, for whatever reason, {@link unattended} times left out. */
   readonly failingMs: number
   /** Until the class is planned to end; negative once that is past, null where it is not known. */
   readonly scheduledEndInMs: number | null
-  /** Since the class ended, where that is known. */
+  /** LCIC, or something that named the room, has said that the class has ended. */
+  readonly isEnded: boolean
+  /** Since it ended, where the time is known. */
   readonly endedMs: number | null
   /** Something has called for the room since it was taken. */
   readonly hinted: boolean
@@ -69,12 +75,13 @@ export async function lockJob(
   const { rows } = await sql<JobPast>`
     select j.archived_at is not null as archived, j.reason,
       coalesce(${msBetween(sql`j.reason_since`, now)}, 0) as "reasonMs",
-      coalesce(${msBetween(sql`j.failing_since`, now)}, 0) as "failingMs",
-      ${msBetween(now, sql`(select k.scheduled_end_at from archive.known_rooms k where k.room_id = j.room_id)`)}
-        as "scheduledEndInMs",
+      coalesce(${msBetween(sql`(j.failing_since + ${unattended})`, now)}, 0) as "failingMs",
+      ${msBetween(now, sql`k.scheduled_end_at`)} as "scheduledEndInMs",
+      j.ended_at is not null or coalesce(k.status = 2, false) as "isEnded",
       ${msBetween(sql`j.ended_at`, now)} as "endedMs",
       coalesce(j.hinted_at >= j.last_attempt_at, false) as hinted
     from archive.jobs j
+    left join archive.known_rooms k using (room_id)
     where j.room_id = ${lease.roomId} and j.leased_by = ${lease.holder}
     for update of j`.execute(db)
   return rows[0]
@@ -138,7 +145,8 @@ export async function deferJob(
 
 /** A class that went on has not failed so far: what comes afterwards is a failure of its own. */
 function failingSince(reason: string, costsAttempt: boolean, now: Instant) {
-  const before = sql`case when reason = 'not_ended' and ${reason} <> 'not_ended' then null else failing_since end`
+  const before = sql`
+    case when reason = 'not_ended' and ${reason} <> 'not_ended' then null else failing_since + ${unattended} end`
   return costsAttempt ? sql`coalesce(${before}, ${now})` : before
 }
 

@@ -45,8 +45,17 @@ export class SourceError extends ArchiveError {
 /** Some refusals name the caller's address, which is nobody's business in a log. */
 function withoutAddresses(message: string): string {
   return message
-    .replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, '(address)')
-    .replace(/(?<![\w:])[0-9a-f]*:[0-9a-f:]*:[0-9a-f]*(?![\w:])/gi, (text) => (isIPv6(text) ? '(address)' : text))
+    .replace(/[\w:.]*:[\w.]*:[\w:.]*/g, withoutIPv6)
+    .replace(/(?<!\d)\d{1,3}(\.\d{1,3}){3}(?!\d)/g, '(address)')
+}
+
+/** An address may begin in the middle of what looks like a word, `IP2001:db8::7` or `ip:2001:db8::7`, and end before a colon or a full stop. */
+function withoutIPv6(word: string): string {
+  for (const { index } of word.matchAll(/(?<=^|[:g-z_])(?=[\da-f:])/gi)) {
+    for (const end of [word.length, word.length - 1])
+      if (isIPv6(word.slice(index, end))) return `${word.slice(0, index)}(address)${word.slice(end)}`
+  }
+  return word
 }
 
 /**
@@ -77,9 +86,14 @@ const prefixes = new Map<string, FailureKind>([
 const configurationFamilies =
   /^(AuthFailure|UnauthorizedOperation|Invalid|Missing|Unknown|Unsupported|NoSuch|ActionOffline|Ip)/
 
-/** Whether a refusal as wrongly asked may be due to the very room, or app, that was asked for. */
-export function mayConcernSubject(code: string): boolean {
+/** Whether a refusal as wrongly asked may be due to the very room that was asked for. */
+export function mayConcernRoom(code: string): boolean {
   return /^(Invalid|Missing|Unknown|Unsupported)/.test(code)
+}
+
+/** Whether it may be due to the very app: rights can be granted app by app. */
+export function mayConcernApp(code: string): boolean {
+  return mayConcernRoom(code) || code.startsWith('UnauthorizedOperation')
 }
 
 /** Whether no answer came at all: LCIC is out of reach. */

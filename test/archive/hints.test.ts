@@ -210,6 +210,15 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect((await jobOf(roomId)).due_at).toEqual(at(3 * MINUTE))
   })
 
+  test('a hint whose transaction had begun before the room was taken is not lost either', async () => {
+    const roomId = newRoomId()
+    await hint(roomId, 0)
+    const lease = await claimed(roomId, 1000)
+    await hint(roomId, 500)
+    await putOff(lease, 2000, 'failed', undefined)
+    expect((await jobOf(roomId)).due_at).toEqual(at(1000 + MINUTE))
+  })
+
   test('a re-read that is asked for while the room is read is made after that', async () => {
     const roomId = newRoomId()
     await hint(roomId, 0)

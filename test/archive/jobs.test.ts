@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { averagePages, countDue, countUnsettled } from '../../lib/db/count-rooms'
 import { goneAnswers } from '../../lib/db/gone-answers'
 import { hintRooms } from '../../lib/db/hint-rooms'
+import { databaseTime } from '../../lib/db/instant'
 import { claimDueRooms, claimRoom, type Lease, lockLease, renewLease } from '../../lib/db/leases'
 import { recentReadiness } from '../../lib/db/recent-readiness'
 import { retryRooms } from '../../lib/db/retry-rooms'
@@ -72,6 +73,15 @@ const defer = (lease: Lease, ms: number, facts: Partial<Deferral> = {}) =>
 async function deferred(roomId: bigint, ms: number, facts: Partial<Deferral> = {}): Promise<void> {
   await defer(await claimed(roomId, ms), ms, facts)
 }
+
+test('a job that somebody inserts by hand is taken', async () => {
+  const own = await createTestDatabase()
+  await sql`insert into archive.jobs (room_id, hinted_by) values (1, 'event')`.execute(own.db)
+  const lookAt = { holder: 'a', now: databaseTime, limit: 1 }
+  expect(await claimDueRooms(own.db, lookAt)).toEqual({ leases: [], woken: 1 })
+  expect((await claimDueRooms(own.db, lookAt)).leases).toMatchObject([{ roomId: 1n }])
+  await own.drop()
+})
 
 test('who has lost the lease of a room changes nothing of its job', async () => {
   const roomId = await addJob()

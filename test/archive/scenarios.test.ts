@@ -191,21 +191,83 @@ test('a class that is moved by nine days is watched for the new day, found by as
   const room = timeline.addClass({ endAt: end, callback: false })
   await timeline.runUntil(end - HOUR / 2)
   // It had begun to be listed before it was moved.
+  moveByNineDays(room)
+  await timeline.runUntil(end + 9 * DAY + 3 * HOUR)
+  const { requests } = await costOf(room)
+  expect(requests).toBeLessThanOrEqual(12)
+})
+
+test.each([
+  ['it overruns, too', { overrunMs: HOUR / 2, lateMs: 0 }],
+  ['LCIC takes a while to learn that it has ended', { overrunMs: 0, lateMs: 2 * MINUTE }],
+])('a class that is moved by nine days is not given up for that where %s', async (_, { overrunMs, lateMs }) => {
+  const room = timeline.addClass({ endAt: end, callback: false })
+  await timeline.runUntil(end - HOUR / 2)
+  moveByNineDays(room, overrunMs)
+  const endedAt = end + 9 * DAY + overrunMs
+  timeline.simulator.setFaults(({ action }) =>
+    action === 'DescribeRoomStatistics' && timeline.clock.time >= endedAt && timeline.clock.time < endedAt + lateMs
+      ? { kind: 'error', code: 'FailedOperation.RoomNotEnd' }
+      : undefined,
+  )
+  await timeline.runUntil(endedAt + HOUR)
+  expect((await costOf(room)).lagMs).toBeLessThanOrEqual(20 * MINUTE)
+  expect(logged).toEqual([])
+})
+
+/** It lasts as long as it did, and the school asks what is planned while it should have been over. */
+function moveByNineDays(room: SimulatedRoom, overrunMs = 0): void {
+  const [planned, real] = [9 * 86_400, 9 * 86_400 + overrunMs / 1000]
   Object.assign(room, {
-    scheduledStartAt: room.scheduledStartAt + 9 * 86_400,
-    scheduledEndAt: room.scheduledEndAt + 9 * 86_400,
-    realStartAt: (room.realStartAt ?? 0) + 9 * 86_400,
-    realEndAt: (room.realEndAt ?? 0) + 9 * 86_400,
-    readyAt: room.readyAt + 9 * 86_400,
+    scheduledStartAt: room.scheduledStartAt + planned,
+    scheduledEndAt: room.scheduledEndAt + planned,
+    realStartAt: (room.realStartAt ?? 0) + planned,
+    realEndAt: (room.realEndAt ?? 0) + real,
+    readyAt: room.readyAt + real,
   })
   for (let hours = 1; hours < 12; hours++) {
     timeline.at(end + hours * HOUR, async () => {
       await describeRooms(timeline.context, { most: 10, patience: { waitMs: 0 } })
     })
   }
-  await timeline.runUntil(end + 9 * DAY + 3 * HOUR)
-  const { requests } = await costOf(room)
-  expect(requests).toBeLessThanOrEqual(12)
+}
+
+test('time in which no worker asked does not count as failing', async () => {
+  await timeline.close()
+  await open({ sweepEveryMs: 0 })
+  const { context, clock } = timeline
+  const room = timeline.addClass({ endAt: end, readyAfterMs: 12 * DAY })
+  await timeline.runUntil(end + HOUR)
+  clock.time += 8 * DAY
+  await timeline.runUntil(clock.time + DAY)
+  expect(await jobOf(room)).toMatchObject({ state: 'pending', reason: 'not_ready' })
+  await timeline.runUntil(end + 12.1 * DAY)
+  await expectTruth(timeline.db, room)
+  expect((await readStatus(timeline.db, { now: context.now() })).days).toMatchObject([{ archived: 1 }])
+})
+
+test('a class that has ended, though LCIC does not say when, is not put off to its planned end', async () => {
+  const { lcic } = timeline.context
+  const began = (end - HOUR / 2) / 1000
+  const times = { scheduledStartAt: began, realStartAt: began, endAt: end + 3 * DAY, overrunMs: -3 * DAY }
+  const room = timeline.addClass({ ...times, callback: false })
+  Object.assign(timeline.context, {
+    lcic: {
+      ...lcic,
+      async getRooms(...request: Parameters<typeof lcic.getRooms>) {
+        const { rooms, ...page } = await lcic.getRooms(...request)
+        return { ...page, rooms: rooms.map((listed) => ({ ...listed, realEndTime: null })) }
+      },
+    },
+  })
+  let lags = 1
+  timeline.simulator.setFaults(({ action }) =>
+    action === 'DescribeRoomStatistics' && lags-- > 0
+      ? { kind: 'error', code: 'FailedOperation.RoomNotEnd' }
+      : undefined,
+  )
+  await timeline.runUntil(end + HOUR)
+  expect((await costOf(room)).lagMs).toBeLessThanOrEqual(20 * MINUTE)
 })
 
 test('a class that went on for longer than a week has not failed for that long', async () => {

@@ -283,6 +283,19 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     })
   })
 
+  test('an app that the role has no right to keeps no other from being swept; refused credentials do', async () => {
+    const apps = { sdkAppIds: [app, BigInt(otherApp)] }
+    addEndedRooms(2, { sdkAppId: otherApp })
+    let asked = 0
+    const refuseFirst = (code: string) => () => (asked++ === 0 ? ({ kind: 'error', code } as const) : undefined)
+    archive.simulator.setFaults(refuseFirst('UnauthorizedOperation'))
+    expect(await sweepApps(apps)).toMatchObject([{ failure: { isRefused: true } }, { rooms: 2, newJobs: 2 }])
+    asked = 0
+    archive.simulator.setFaults(refuseFirst('AuthFailure.SecretIdNotFound'))
+    await expect(sweepApps(apps)).rejects.toThrow(ConfigurationError)
+    expect(asked).toBe(1)
+  })
+
   test('an app that LCIC does not answer for keeps no other from being swept', async () => {
     addEndedRooms(3)
     addEndedRooms(2, { sdkAppId: otherApp })
@@ -302,11 +315,9 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
   test('a role that may not list rooms is told which rights it lacks, after one request', async () => {
     const message = '[request id] You are not authorized to perform operation'
     archive.simulator.setFaults(() => ({ kind: 'error', code: 'UnauthorizedOperation.CamNoAuth', message }))
-    const swept = sweepApps()
-    await expect(swept).rejects.toThrow(ConfigurationError)
-    await expect(swept).rejects.toThrow(
-      /^App 1400000001: .*not authorized.*Grant lcic:.*lcic:GetRooms.*to the user or role/,
-    )
+    const [report] = await sweepApps()
+    expect(report?.failure).toMatchObject({ code: 'UnauthorizedOperation.CamNoAuth', isRefused: true })
+    expect(report?.failure?.reason).toMatch(/not authorized.*Grant lcic:.*lcic:GetRooms.*to the user or role/)
     expect(archive.simulator.requests).toHaveLength(1)
     expect(await markOf(app)).toMatchObject({
       swept_until: null,
@@ -497,6 +508,15 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       expect(await teachers()).toEqual(Array(10).fill(null))
       archive.simulator.setFaults(undefined)
       expect(await describe()).toBe(10)
+    })
+
+    test('ends soon where every room is refused', async () => {
+      for (let count = 0; count < 20; count++) await archive.archive(archive.school.addRoom().roomId)
+      const others = archive.simulator.requests.length
+      archive.simulator.setFaults(() => ({ kind: 'error', code: 'UnsupportedRegion' }))
+      expect(await describe()).toBe(0)
+      // Three, and those that were under way with them.
+      expect(archive.simulator.requests.length - others).toBeLessThanOrEqual(6)
     })
 
     test('a replay of emptied rooms brings the facts back', async () => {

@@ -133,14 +133,17 @@ test('an unexpected error in one room rejects that room, and the others are arch
 
 test('whatever text a refusal brings, the room is put off with it, and the others are archived', async () => {
   const [odd, ...others] = await addRooms(...small(4))
-  const message = 'std::api from 10.1.2.3 or 2001:db8::7\0 at 12:30:45 \ud800'
+  const addresses = '10.1.2.3 or 2001:db8::7\0 or ::ffff:10.1.2.3, IP:2001:db8::7 or IP2001:DB8::7: no'
+  const message = `std::api from ${addresses} at 12:30:45 \ud800`
   archive.simulator.setFaults(({ roomId }) =>
     roomId === odd ? { kind: 'error', code: 'FailedOperation.RoomNotEnd', message } : undefined,
   )
   expect(await workOff()).toMatchObject({ archived: others.length, putOff: 1 })
   const [job] = await jobs('pending')
   expect(job).toMatchObject({ room_id: odd, reason: 'not_ended', last_error_code: 'FailedOperation.RoomNotEnd' })
-  expect(job?.last_error_message).toContain('std::api from (address) or (address)\u{FFFD} at 12:30:45 \u{FFFD}')
+  expect(job?.last_error_message).toContain(
+    'std::api from (address) or (address)\u{FFFD} or (address), IP:(address) or IP(address): no at 12:30:45 \u{FFFD}',
+  )
   archive.simulator.setFaults(() => ({ kind: 'error', code: 'Odd\0.Code' }))
   await sql`update archive.jobs set due_at = now() where room_id = ${odd}`.execute(archive.db)
   await workOff({}, { ...context, clock: hastyClock })
@@ -257,6 +260,32 @@ test('a database that answers with errors alone ends the work after ten', async 
   const hasty = { ...context, clock: hastyClock, log }
   await expect(workOff({ until: 'stopped' }, hasty)).rejects.toThrow('archive.jobs')
   expect(lines.filter((line) => line.includes('trouble with the database'))).toHaveLength(10)
+})
+
+test('a database that only reads for a while, as one that is about to be the primary, is waited for', async () => {
+  const rooms = await addRooms(...small(3))
+  const database = sql.id(new URL(archive.url).pathname.slice(1))
+  await sql`alter database ${database} set default_transaction_read_only = on`.execute(archive.db)
+  const db = connect({ url: archive.url, max: 1 })
+  let pauses = 0
+  const clock: Clock = {
+    ...hastyClock,
+    async sleep(durationMs, signal) {
+      if (++pauses === 15) {
+        await sql`alter database ${database} reset default_transaction_read_only`.execute(archive.db)
+        await sql`
+          select pg_terminate_backend(pid) from pg_stat_activity
+          where datname = current_database() and pid <> pg_backend_pid()`.execute(archive.db)
+      }
+      await hastyClock.sleep(durationMs, signal)
+    },
+  }
+  const stop = new AbortController()
+  const working = workOff({ until: 'stopped', signal: stop.signal }, { ...context, db, clock })
+  await vi.waitFor(async () => expect(await jobs('archived')).toHaveLength(rooms.length), { timeout: 10_000 })
+  stop.abort()
+  expect(await working).toMatchObject({ archived: rooms.length })
+  await db.destroy()
 })
 
 test('a database out of reach ends the work after a minute, unless it is to go on until it is stopped', async () => {

@@ -148,6 +148,15 @@ test.each([
   expect({ rooms: await count(), exitCode, stdout }).toEqual({ rooms: before, exitCode: 2, stdout: '' })
 })
 
+test('sql only reads', async () => {
+  expect(await run('sql', 'delete from archive.runs')).toEqual({
+    exitCode: 2,
+    stdout: '',
+    stderr:
+      'lcic-archive: The query would change something, and this command only reads: cannot execute DELETE in a read-only transaction. [E_USAGE]\n',
+  })
+})
+
 test('sql says what is wrong with a query in a line, and ends with 2', async () => {
   const { exitCode, stdout, stderr } = await run('sql', 'selec 1')
   expect(stderr).toMatch(/^lcic-archive: .*syntax error at or near "selec".*\n$/)

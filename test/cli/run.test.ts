@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { databaseTime } from '../../lib/db/instant'
@@ -109,6 +111,21 @@ test('SIGTERM ends a worker within 5 s with 0, whatever it waits for, and its ro
   archive.simulator.setFaults(undefined)
   expect((await cli.run(['run', '--until-idle'], { env: environment() })).exitCode).toBe(0)
   await expectArchivedOnce(rooms)
+})
+
+test('SIGTERM ends a worker within 5 s, too, that has not reached its database yet', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const connected = once(silent, 'connection')
+  const worker = cli.start(['run'], { env: environment({ DATABASE_URL: `postgres://nobody@127.0.0.1:${port}/none` }) })
+  const [socket] = await connected
+  const signalledAt = performance.now()
+  worker.signal('SIGTERM')
+  expect((await worker.ended).exitCode).toBe(130)
+  expect(performance.now() - signalledAt).toBeLessThan(5000)
+  socket.destroy()
+  silent.close()
 })
 
 test('refused credentials end with 2, a database out of reach with 3', async () => {

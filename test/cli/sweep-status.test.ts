@@ -250,6 +250,27 @@ describe('status', () => {
     `)
   })
 
+  test('apps that were never swept and rooms that nobody asks for are problems', async () => {
+    archive.school.addRoom()
+    const apps = { LCIC_SDK_APP_IDS: '1400000001,1400000777' }
+    // Who has no app swept goes without sweeps.
+    expect((await run(['status'], apps)).exitCode).toBe(0)
+    await run(['sweep'])
+    const complete = async () => JSON.parse((await run(['status', '--json'])).stdout).complete
+    // It waits.
+    expect(await complete()).toBe(false)
+    await sql`update archive.jobs set due_at = now() - interval '2 days'`.execute(archive.db)
+    const { exitCode, stdout } = await run(['status'], apps)
+    expect(exitCode).toBe(1)
+    expect(stdout).toMatch(
+      /^! Rooms are due since 20.* UTC, and nobody asks for them: start lcic-archive run, or more/m,
+    )
+    expect(stdout).toMatch(/^! App 1400000777 was never swept whole: .*: run lcic-archive sweep\.$/m)
+    await run(['run', '--until-idle'])
+    expect((await run(['status'])).exitCode).toBe(0)
+    expect(await complete()).toBe(true)
+  })
+
   test('a room that failed and one that nothing was done about end it with 1, and say what helps', async () => {
     const [gap, failed, good] = [
       archive.school.addRoom(),
