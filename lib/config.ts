@@ -112,7 +112,8 @@ const schema = z.object({
   DATABASE_URL: z
     .string()
     .refine((text) => /^postgres(ql)?:$/.test(urlOf(text)?.protocol ?? ''), {
-      message: 'must be a PostgreSQL URL, for example postgres://user:password@host:5432/lcic?sslmode=verify-full',
+      message:
+        'must be a PostgreSQL URL, for example postgres://user:password@host:5432/lcic?sslmode=verify-full; characters such as / @ : # ? % in the password are written as %2F %40 %3A %23 %3F %25',
     })
     .optional(),
   DATABASE_CA: z.string().transform(readPem).optional(),
@@ -135,7 +136,7 @@ const schema = z.object({
     .optional(),
   LCIC_REQUESTS_PER_SECOND: z.coerce
     .number('must be a number, for example 10')
-    .min(0.001, 'must be at least 0.001, for example 10')
+    .min(0.001, 'must be above 0, and at least 0.001, for example 10')
     .max(100_000, 'must be at most 100000; the API itself allows 20')
     .default(20),
   LCIC_SDK_APP_IDS: z

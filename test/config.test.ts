@@ -58,7 +58,7 @@ describe('a wrong value is told with its variable and an example, and is not quo
     ['LCIC_ENDPOINT', 'https://host/path', 'no path'],
     ['LCIC_REGION', 'Guang zhou hunter2', 'ap-guangzhou'],
     ['LCIC_REQUESTS_PER_SECOND', 'hunter2', 'for example 10'],
-    ['LCIC_REQUESTS_PER_SECOND', '0', 'at least 0.001'],
+    ['LCIC_REQUESTS_PER_SECOND', '0', 'above 0'],
     ['LCIC_REQUESTS_PER_SECOND', '1e-300', 'at least 0.001'],
     ['LOG_LEVEL', 'hunter2', 'one of fatal, error'],
   ])('%s=%s', (name, value, hint) => {

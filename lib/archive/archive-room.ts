@@ -42,6 +42,12 @@ export interface RoomReport {
   readonly dueAt?: Date
 }
 
+/** Whether nothing is left to do for the room: it is archived, or never will be; a re-read that failed has to be made again. */
+export function isDone({ state, outcome, dueAt }: RoomReport): boolean {
+  if (state === 'archived') return dueAt === undefined || outcome === 'shrunk' || outcome === 'emptied'
+  return state === 'expired'
+}
+
 /** LCIC refuses requests as such: no room can be archived until that is mended. */
 export class ConfigurationError extends UsageError {}
 

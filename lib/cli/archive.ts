@@ -34,7 +34,7 @@ Examples:
       const config = readConfigWithCredentials()
       await using session = await openDatabase(config)
       const startedAt = performance.now()
-      const progress = showProgress(rooms.length)
+      const progress = showProgress({ ...config, rooms: rooms.length })
       using context = archiveContext(config, session.db, progress.observe)
       const reports = await archiveRooms(
         context,

@@ -67,7 +67,7 @@ interface Run {
 
 async function tellPlan({ config, db, sdkAppIds, span, json }: Run): Promise<void> {
   const { requestsPerSecond } = config
-  const listing = showListing()
+  const listing = showListing(config.logLevel)
   using context = archiveContext(config, db, listing.observe)
   const patience = { waitMs: 0, signal: interruption }
   const plan = await planBackfill(context, { sdkAppIds, span, requestsPerSecond, patience }).finally(listing.stop)
@@ -77,12 +77,12 @@ async function tellPlan({ config, db, sdkAppIds, span, json }: Run): Promise<voi
 
 async function backfill({ config, db, sdkAppIds, span, json }: Run): Promise<void> {
   const startedAt = performance.now()
-  const listing = showListing()
+  const listing = showListing(config.logLevel)
   using sweeping = archiveContext(config, db, listing.observe)
   const { sweepLookbackMs: lookbackMs } = config
   const reports = await sweep(sweeping, { sdkAppIds, lookbackMs, span, signal: interruption }).finally(listing.stop)
 
-  const progress = showProgress(await countDue(db, { now: databaseTime }))
+  const progress = showProgress({ ...config, rooms: await countDue(db, { now: databaseTime }) })
   using context = archiveContext(config, db, progress.observe)
   const unarchived = unarchivedRooms()
   const onReport = (report: RoomReport) => {

@@ -51,7 +51,7 @@ async function archiveSchoolDay(simulator: Simulator): Promise<void> {
     print('Archiving them at the 20 requests a second that LCIC allows …\n')
 
     const startedAt = performance.now()
-    const progress = showProgress(swept?.newJobs ?? 0)
+    const progress = showProgress({ rooms: swept?.newJobs ?? 0 })
     const unarchived = unarchivedRooms()
     using context = archiveContext({ ...config, lcic }, db, progress.observe)
     const onReport = (report: RoomReport) => {

@@ -54,5 +54,7 @@ async function lossOf(db: DatabaseSession['db'], migration: string): Promise<str
   }
   if (migration !== '0002-nothing-missed') return undefined
   const rows = await countRows(db, 'archive.history')
-  return rows > 0 ? `the values that later reads replaced, ${counted(rows, 'row')}` : undefined
+  const known = await countRows(db, 'archive.known_rooms')
+  if (rows + known === 0) return undefined
+  return `the values that later reads replaced, ${counted(rows, 'row')}, and what LCIC lists, ${counted(known, 'room')}`
 }

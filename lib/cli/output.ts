@@ -1,10 +1,16 @@
 import Table from 'cli-table3'
+import { ExitCode, setExitCode } from './exit-code'
 
 /** A reader that has seen enough (`| head`) closes the pipe: that is no error, and there is nobody to tell more. */
 export function endQuietlyWithReaders(): void {
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+    stream.once('error', (error: NodeJS.ErrnoException) => {
+      // What else could not be written fails for the same reason.
+      stream.on('error', () => undefined)
+      if (error.code === 'EPIPE') return
+      if (stream === process.stdout) remark(`lcic-archive: the output cannot be written: ${error.message}`)
+      // Whatever the command says of rooms, nobody can read it.
+      process.once('exit', () => setExitCode(ExitCode.usage))
     })
   }
 }
@@ -49,7 +55,7 @@ export function printable(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (value instanceof Date) return value.toISOString().replace('.000Z', 'Z')
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  return text.replace(steering, '')
+  return text.replace(/[\t\n\r]+/g, ' ').replace(steering, '')
 }
 
 /** Control characters, and those that change the direction of writing. */

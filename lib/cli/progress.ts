@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import type { RoomReport } from '../archive/archive-room'
+import { isDone, type RoomReport } from '../archive/archive-room'
 import type { ArchiveEvent } from '../archive/context'
 import { counted, remark } from './output'
 
@@ -13,12 +13,17 @@ export interface Progress {
 /** How often a line is written where there is no terminal to draw on. */
 const LINE_EVERY_MS = 2000
 
+/** Where there is no terminal, who wants to hear of errors alone hears of nothing else: cron mails what it hears. */
+function isWanted(logLevel: string | undefined): boolean {
+  return process.stderr.isTTY || !['error', 'fatal', 'silent'].includes(logLevel ?? '')
+}
+
 /**
  * A bar on a terminal; elsewhere a line every two seconds, so that short runs print none.
  *
  * @param rooms how many there are; absent where that is not known
  */
-export function showProgress(rooms?: number): Progress {
+export function showProgress({ rooms, logLevel }: { rooms?: number; logLevel?: string | undefined } = {}): Progress {
   const startedAt = performance.now()
   let done = 0
   let pages = 0
@@ -37,7 +42,7 @@ export function showProgress(rooms?: number): Progress {
   const show = () => {
     // The rate and the time left change without anything having moved.
     const now = [done, pages, refused].join()
-    if (process.stderr.isTTY || now !== shown) display.show(done, text())
+    if (process.stderr.isTTY || (now !== shown && isWanted(logLevel))) display.show(done, text())
     shown = now
   }
   const timer = setInterval(show, process.stderr.isTTY ? 200 : LINE_EVERY_MS)
@@ -45,14 +50,15 @@ export function showProgress(rooms?: number): Progress {
   return {
     observe(event) {
       if (event.type === 'refused') refused++
-      else if (event.type === 'database_lost') remark('The database does not answer; waiting for it …')
+      else if (event.type === 'database_lost' && isWanted(logLevel))
+        remark('The database does not answer; waiting for it …')
       else if (event.type === 'page') {
         pages++
         records += event.pageRecords
       }
     },
-    report({ state }) {
-      if (state === 'archived' || state === 'expired') done++
+    report(report) {
+      if (isDone(report)) done++
     },
     stop() {
       clearInterval(timer)
@@ -63,10 +69,10 @@ export function showProgress(rooms?: number): Progress {
 }
 
 /** Shows how far a sweep is: a line every two seconds, so that short ones print none. */
-export function showListing(): { observe(event: ArchiveEvent): void; stop(): void } {
+export function showListing(logLevel: string | undefined): { observe(event: ArchiveEvent): void; stop(): void } {
   let listed: string | undefined
   const tell = () => {
-    if (listed) remark(listed)
+    if (listed && isWanted(logLevel)) remark(listed)
     listed = undefined
   }
   const timer = setInterval(tell, LINE_EVERY_MS)

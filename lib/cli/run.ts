@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { RoomReport } from '../archive/archive-room'
+import { isDone, type RoomReport } from '../archive/archive-room'
 import { type WorkDone, work } from '../archive/work'
 import { isUnreachable } from '../lcic/errors'
 import { ExitCode, setExitCode } from './exit-code'
@@ -36,7 +36,7 @@ Examples:
       endAfter(STOP_WITHIN_MS)
       await using session = await openDatabase(config)
       // A worker that runs for months tells its log, one line a room.
-      const progress = untilIdle || process.stderr.isTTY ? showProgress() : undefined
+      const progress = untilIdle || process.stderr.isTTY ? showProgress(config) : undefined
       using context = archiveContext(config, session.db, progress?.observe)
       const startedAt = performance.now()
       const unarchived = unarchivedRooms()
@@ -50,14 +50,15 @@ Examples:
         },
       }).finally(() => progress?.stop())
       const durationMs = performance.now() - startedAt
-      const left = untilIdle && { not_archived: unarchived.size() }
+      const left = untilIdle && { not_archived: unarchived.size(), not_reread: unarchived.rereads() }
       if (json) printJson({ ...jsonOf(done), ...left, duration_ms: Math.round(durationMs) })
       else {
         print(workText(done, durationMs, untilIdle ? unarchived.size() : undefined))
         unarchived.print()
       }
-      if (interruption.aborted || unarchived.size() === 0) setExitCode(ExitCode.done)
-      else setExitCode(unarchived.isUnreachable() ? ExitCode.unreachable : ExitCode.incomplete)
+      if (interruption.aborted) setExitCode(ExitCode.done)
+      else if (unarchived.isUnreachable()) setExitCode(ExitCode.unreachable)
+      else setExitCode(unarchived.size() > 0 ? ExitCode.incomplete : ExitCode.done)
     })
 }
 
@@ -68,7 +69,9 @@ const MOST_NAMED = 20
 export interface UnarchivedRooms {
   note(report: RoomReport): void
   size(): number
-  /** There are some, and LCIC never answered. */
+  /** How many of those that are archived were to be read once more, and could not be. */
+  rereads(): number
+  /** There are some of either, and LCIC never answered. */
   isUnreachable(): boolean
   /** Names them, and says why. */
   print(): void
@@ -76,21 +79,31 @@ export interface UnarchivedRooms {
 
 export function unarchivedRooms(): UnarchivedRooms {
   const rooms = new Map<bigint, string>()
+  const rereads = new Map<bigint, string>()
   let isReached = false
   return {
-    note({ roomId, outcome, state, code, message = '' }) {
+    note(report) {
+      const { roomId, outcome, state, code, message = '' } = report
       if (outcome === 'busy') return
       if (!isUnreachable(code)) isReached = true
-      if (state === 'archived' || state === 'expired') rooms.delete(roomId)
-      else rooms.set(roomId, message)
+      rooms.delete(roomId)
+      rereads.delete(roomId)
+      if (!isDone(report)) (state === 'archived' ? rereads : rooms).set(roomId, message)
     },
     size: () => rooms.size,
-    isUnreachable: () => rooms.size > 0 && !isReached,
+    rereads: () => rereads.size,
+    isUnreachable: () => rooms.size + rereads.size > 0 && !isReached,
     print() {
-      for (const message of [...rooms.values()].slice(0, MOST_NAMED)) print(`  ${printable(message)}`)
-      if (rooms.size > MOST_NAMED) print(`  … and ${rooms.size - MOST_NAMED} more: lcic-archive status`)
+      printSome([...rooms.values()])
+      if (rereads.size > 0) print(`${counted(rereads.size, 'archived room')} could not be read once more:`)
+      printSome([...rereads.values()])
     },
   }
+}
+
+function printSome(messages: readonly string[]): void {
+  for (const message of messages.slice(0, MOST_NAMED)) print(`  ${printable(message)}`)
+  if (messages.length > MOST_NAMED) print(`  … and ${messages.length - MOST_NAMED} more: lcic-archive status`)
 }
 
 /**

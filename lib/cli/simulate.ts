@@ -1,4 +1,4 @@
-import { createWriteStream, readFileSync } from 'node:fs'
+import { createWriteStream, openSync, readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { UsageError } from '../errors'
 import {
@@ -64,6 +64,7 @@ Examples:
     )
     .action(async (options: SimulateOptions) => {
       const { port, log, json } = options
+      const logFile = log === undefined ? undefined : openLog(log)
       const simulator = await startSimulator({ ...simulatorOptions(scenarioOf(options), Date.now()), port }).catch(
         (cause: unknown) => {
           throw new UsageError('E_USAGE', `--port ${port}: ${cause instanceof Error ? cause.message : cause}`, {
@@ -71,7 +72,7 @@ Examples:
           })
         },
       )
-      const stopLog = log === undefined ? undefined : writeLog(simulator, log)
+      const stopLog = logFile === undefined ? undefined : writeLog(simulator, logFile)
       if (json) printJson(description(simulator))
       else announce(simulator)
       await untilInterrupted()
@@ -130,8 +131,18 @@ function announce({ endpoint, credentials, school }: Simulator): void {
 }
 
 /** Appends what has arrived since, every fifth of a second. */
-function writeLog({ requests }: Simulator, file: string): () => Promise<void> {
-  const stream = createWriteStream(file)
+/** Before anything listens. */
+function openLog(file: string): number {
+  try {
+    return openSync(file, 'w')
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : cause
+    throw new UsageError('E_USAGE', `--log: ${file} cannot be written: ${reason}`, { cause })
+  }
+}
+
+function writeLog({ requests }: Simulator, fd: number): () => Promise<void> {
+  const stream = createWriteStream('', { fd })
   stream.on('error', (error) => remark(`--log: ${error.message}`))
   let written = 0
   const flush = () => {

@@ -49,10 +49,13 @@ Examples:
         return
       }
       const { rows, fields } = await askReadOnly({ url, ...(config.databaseCa && { ca: config.databaseCa }) }, query)
-      if (json) return printJson(rows)
-      const columns = fields.map(({ name }) => ({
+      if (json) {
+        const names = distinct(fields.map(({ name }) => name))
+        return printJson(rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]]))))
+      }
+      const columns = fields.map(({ name }, index) => ({
         title: printable(name),
-        value: (row: Record<string, unknown>) => printable(row[name]),
+        value: (row: readonly unknown[]) => printable(row[index]),
       }))
       if (rows.length > 0) print(table(rows.slice(0, MOST_ROWS), columns))
       remark(
@@ -61,4 +64,15 @@ Examples:
           : counted(rows.length, 'row'),
       )
     })
+}
+
+/** `count`, `count_2`: an object has each name once. */
+function distinct(names: readonly string[]): string[] {
+  const taken = new Set<string>()
+  for (const name of names) {
+    let free = name
+    for (let number = 2; taken.has(free); number++) free = `${name}_${number}`
+    taken.add(free)
+  }
+  return [...taken]
 }

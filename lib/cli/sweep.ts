@@ -54,7 +54,7 @@ Examples:
       if (to && !from) throw new UsageError('E_USAGE', '--to needs --from, too.')
       const span = from && spanOf(from, to)
       await using session = await openDatabase(config)
-      const listing = showListing()
+      const listing = showListing(config.logLevel)
       using context = archiveContext(config, session.db, listing.observe)
       const { sweepLookbackMs: lookbackMs } = config
       const options = { sdkAppIds, lookbackMs, ...(span && { span }), signal: interruption }

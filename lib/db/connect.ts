@@ -61,12 +61,13 @@ function socketThatGivesUp(silenceMs: number): Socket {
  * Runs one query of a person's in a read-only transaction. It goes by the extended protocol, which takes a single
  * statement only: none can end the transaction and write after it.
  */
-export async function askReadOnly(options: ConnectOptions, query: string): Promise<pg.QueryResult> {
+export async function askReadOnly(options: ConnectOptions, query: string): Promise<pg.QueryArrayResult> {
   const pool = createPool({ ...options, max: 1 })
   const client = await pool.connect()
   try {
     await client.query('begin read only')
-    const single: pg.QueryConfig & { queryMode: 'extended' } = { text: query, queryMode: 'extended' }
+    // Columns may have the same name.
+    const single = { text: query, queryMode: 'extended', rowMode: 'array' } as const
     return await client.query(single)
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || error.code !== '25006') throw error
@@ -110,12 +111,18 @@ export function isDatabaseTrouble(error: unknown): boolean {
 export function databaseUnreachable(cause: unknown): DatabaseError {
   const reasons = cause instanceof AggregateError ? cause.errors : [cause]
   const reason = reasons.map((error) => (error instanceof Error ? error.message : String(error))).join('; ')
-  return new DatabaseError(
-    'E_DATABASE_UNREACHABLE',
-    `The database could not be reached: ${reason}. Check DATABASE_URL, the network, and that the server is up.`,
-    { cause },
-  )
+  const code = cause instanceof pg.DatabaseError ? (cause.code ?? '') : ''
+  const [, mend = 'Check DATABASE_URL, the network, and that the server is up.'] =
+    mends.find(([sqlState]) => code.startsWith(sqlState)) ?? []
+  return new DatabaseError('E_DATABASE_UNREACHABLE', `The database could not be reached: ${reason}. ${mend}`, { cause })
 }
+
+const mends: readonly (readonly [string, string])[] = [
+  ['28', "Check the user and the password in DATABASE_URL, and the server's pg_hba.conf."],
+  ['3D000', 'Create it, or check the name of the database in DATABASE_URL.'],
+  ['25006', 'Check that DATABASE_URL names the primary, not a standby.'],
+  ['53', 'Give the server what it has run out of.'],
+]
 
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
   if (oid === pg.types.builtins.INT8) return BigInt

@@ -62,7 +62,9 @@ describe.each<PostgresVersion>([18, 12])('migrate on PostgreSQL %i', (version) =
     for (let taken = 2; taken < names.length; taken++) expect((await migrate('down')).exitCode).toBe(0)
     const kept = await migrate('down')
     expect(kept).toMatchObject({ exitCode: 2, stdout: '' })
-    expect(kept.stderr).toMatch(/0002-nothing-missed deletes the values that later reads replaced, 1 row\./)
+    expect(kept.stderr).toMatch(
+      /0002-nothing-missed deletes the values that later reads replaced, 1 row, and what LCIC lists, 0 rooms\./,
+    )
     expect((await migrate('down', '--yes')).exitCode).toBe(0)
     const refused = await migrate('down')
     expect(refused).toMatchObject({ exitCode: 2, stdout: '' })
@@ -146,6 +148,29 @@ test.each([
   const before = await count()
   const { exitCode, stdout } = await run('sql', query)
   expect({ rooms: await count(), exitCode, stdout }).toEqual({ rooms: before, exitCode: 2, stdout: '' })
+})
+
+test('sql shows columns of the same name each for itself', async () => {
+  const query = "select 1 as a, 2 as a, 3 as b, E'tab\\there' as b"
+  expect((await run('sql', query)).stdout.split('\n')[2]).toBe(' 1    2    3    tab here ')
+  expect(JSON.parse((await run('sql', '--json', query)).stdout)).toEqual([{ a: 1, a_2: 2, b: 3, b_2: 'tab\there' }])
+})
+
+test('output that cannot be written ends with 2, whatever it says', async () => {
+  const { exitCode, stderr } = await cli.shell('lcic-archive status > /dev/full', {
+    env: { DATABASE_URL: archive.url },
+  })
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 2,
+    stderr: 'lcic-archive: the output cannot be written: ENOSPC: no space left on device, write\n',
+  })
+})
+
+test('a database that lets nobody in is told with what helps, and ends with 3', async () => {
+  const nameless = archive.url.replace(/[^/]*$/, 'nonesuch')
+  const { exitCode, stderr } = await cli.run(['status'], { env: { DATABASE_URL: nameless } })
+  expect(exitCode).toBe(3)
+  expect(stderr).toMatch(/database "nonesuch" does not exist\. Create it, or check the name of the database/)
 })
 
 test('sql only reads', async () => {

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { databaseTime } from '../../lib/db/instant'
+import { retryRooms } from '../../lib/db/retry-rooms'
 import type { SimulatedRoom } from '../../lib/simulator'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import { type CommandLine, installCommandLine } from '../support/command-line'
@@ -95,6 +96,22 @@ test('run --until-idle ends with 1 where a room was put off', async () => {
   const { exitCode, stdout } = await cli.run(['run', '--until-idle', '--json'], { env: environment() })
   expect(exitCode).toBe(1)
   expect(JSON.parse(stdout)).toMatchObject({ archived: 0, put_off: 1, not_archived: 1 })
+})
+
+test('re-reads for which LCIC is out of reach are told, and end run --until-idle with 3', async () => {
+  const [room] = await addRooms(1)
+  await cli.run(['run', '--until-idle'], { env: environment() })
+  await retryRooms(archive.db, { rooms: [room?.roomId ?? 0n], now: databaseTime })
+  const nowhere = environment({ LCIC_ENDPOINT: 'http://127.0.0.1:1', LOG_LEVEL: 'error' })
+  const { exitCode, stdout, stderr } = await cli.run(['run', '--until-idle'], { env: nowhere })
+  expect(stdout).toMatch(
+    /^0 rooms archived; .*\n1 archived room could not be read once more:\n {2}Room \d+: .*E_NETWORK.*\n$/,
+  )
+  expect(exitCode).toBe(3)
+  // It took more than two seconds; who wants to hear of errors alone hears of no progress.
+  expect(stderr).toBe('')
+  await expectArchivedOnce(room ? [room] : [])
+  await archive.db.updateTable('archive.jobs').set({ due_at: null }).execute()
 })
 
 test('SIGTERM ends a worker within 5 s with 0, whatever it waits for, and its rooms are given back', async () => {

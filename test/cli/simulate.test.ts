@@ -52,4 +52,7 @@ test('simulate --json describes itself in one document; a port that is taken end
   const taken = await cli.run(['simulate', '--port', port])
   expect(taken).toMatchObject({ exitCode: 2, stdout: '' })
   expect(taken.stderr).toMatch(new RegExp(`^lcic-archive: --port ${port}: .*in use.*\\n$`))
+  const unwritable = await cli.run(['simulate', '--port', '0', '--log', '/nowhere/requests.jsonl'])
+  expect(unwritable).toMatchObject({ exitCode: 2, stdout: '' })
+  expect(unwritable.stderr).toMatch(/^lcic-archive: --log: \/nowhere\/requests\.jsonl cannot be written: /)
 })
