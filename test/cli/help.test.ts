@@ -187,8 +187,9 @@ test('lcic-archive status --help', async () => {
     statistics), missing (LCIC denied it for a day), failed (given up after ARCHIVE_GIVE_UP_AFTER), or gap: LCIC lists it and
     nothing has been done. What LCIC lists is known for the time that sweeps have seen whole.
 
-    Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days) or is a gap, or an app's last full
-    sweep is more than a day old or its first one failed, 2 usage or configuration, 3 the database is out of reach.
+    Exit code: 0 nothing is amiss, 1 a room has failed, passed its deadline (180 days), is a gap, or has been due for more
+    than a day, or an app's last full sweep is more than a day old or its first one failed, 2 usage or configuration, 3 the
+    database is out of reach. With --json, \`complete\` says whether, besides, nothing is left to archive.
 
     Examples:
       $ lcic-archive status
