@@ -9,6 +9,7 @@ import { pushBackBudget, reserveSlot } from '../../lib/db/reserve-slot'
 import { createLcic } from '../../lib/lcic/client'
 import { mostInAnySlidingSecond } from '../../lib/simulator'
 import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
+import { createTestDatabase } from '../support/database'
 
 let archive: TestArchive
 beforeAll(async () => {
@@ -81,6 +82,25 @@ test('a refusal pushes the budget back for everyone, and the row that a crash to
     'DescribeRoomStatistics',
     { mostMs },
   )
+})
+
+test('where a crash took the budgets of an archive at work, slots reserved before are over before there are new ones', async () => {
+  const own = await createTestDatabase()
+  const slotInMs = async (name: string, mostMs: number) => {
+    const slot = await reserveSlot(own.db, { budget: name, spacingMs: 50, mostMs })
+    return slot && slot.slotAt - slot.now
+  }
+  try {
+    expect(await slotInMs('of a new archive', 1000)).toBeLessThanOrEqual(0)
+    await sql`insert into archive.runs (room_id, attempt, started_at) values (1, 1, now())`.execute(own.db)
+    await sql`truncate archive.budgets`.execute(own.db)
+    expect(await slotInMs('lost', 4000)).toBeUndefined()
+    const waitMs = (await slotInMs('lost', 1e9)) ?? 0
+    expect(waitMs).toBeGreaterThan(4000)
+    expect(waitMs).toBeLessThanOrEqual(5050)
+  } finally {
+    await own.drop()
+  }
 })
 
 test('a refusal pushes back its own budget alone, and never brings slots forward', async () => {
