@@ -3,8 +3,8 @@ import type { Database } from './tables'
 
 /**
  * Reserves the next slot of a budget: GCRA on one row, one statement. Slots are handed out in order, `spacingMs` apart,
- * by the server's clock, whoever asks. A budget without a row starts now; or, in an archive at work, where a crash of the
- * server took the row, once the slots are used up that were reserved before.
+ * by the server's clock, whoever asks. A budget without a row starts now; or, where a crash of the server took all rows,
+ * once the slots are used up that were reserved before.
  *
  * @returns the slot, and the server's time now, in milliseconds since the epoch; `undefined`, with nothing reserved (but
  *   the first slot after a crash), if the slot is more than `mostMs` away.
@@ -21,7 +21,7 @@ export async function reserveSlot(
     insert into archive.budgets as b (budget, next_slot_at, minute, in_minute)
     select ${budget}, at + ${spacing}, date_trunc('minute', at), 1
     from (
-      select clock_timestamp() + case when exists (select from archive.runs) then ${USED_UP} else interval '0' end
+      select clock_timestamp() + case when ${HAVE_BEEN_LOST} then ${USED_UP} else interval '0' end
     ) as first (at)
     on conflict (budget) do update
       set (next_slot_at, minute, in_minute, in_minute_before) = (
@@ -54,6 +54,10 @@ export async function pushBackBudget(
  */
 const MOST_AHEAD = 1000
 const NONSENSE = sql`interval '5 minutes'`
+
+/** Whoever has asked LCIC before has had a slot. */
+const HAVE_BEEN_LOST = sql`(
+  not exists (select from archive.budgets) and exists (select from archive.runs where finished_at is not null))`
 
 /** Slots that 24 workers have reserved ahead at 20 a second are over by then, and LCIC has forgotten the last of them. */
 const USED_UP = sql`interval '5 seconds'`

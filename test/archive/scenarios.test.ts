@@ -201,6 +201,9 @@ test.each([
   ['it overruns, too', { overrunMs: HOUR / 2, lateMs: 0 }],
   ['LCIC takes a while to learn that it has ended', { overrunMs: 0, lateMs: 2 * MINUTE }],
 ])('a class that is moved by nine days is not given up for that where %s', async (_, { overrunMs, lateMs }) => {
+  await timeline.close()
+  // One of the sweeps comes as it ends.
+  await open({ sweepEveryMs: HOUR / 2 })
   const room = timeline.addClass({ endAt: end, callback: false })
   await timeline.runUntil(end - HOUR / 2)
   moveByNineDays(room, overrunMs)
