@@ -4,12 +4,10 @@ import { mayConcernRoom, SourceError } from '../lcic/errors'
 import type { ArchiveContext, Patience } from './context'
 import { rememberRooms } from './remember-rooms'
 import { request } from './request'
+import { REFUSALS_TO_STOP } from './schedule'
 
 /** Rooms of which LCIC did not say so soon who taught them are not asked about for ever. */
 const ASK_FOR_MS = 7 * 86_400_000
-
-/** So many rooms refused one after the other, and it is no room's fault. */
-const REFUSALS_TO_STOP = 3
 
 /** Requests under way at once. */
 const AT_ONCE = 4

@@ -154,6 +154,9 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
   },
 }
 
+/** So many different rooms refused for the first time, one after the other, and it is no room's fault. */
+export const REFUSALS_TO_STOP = 3
+
 /** A room counts as missing once LCIC has said so this often, over this long: vendors say it of rooms that exist, too. */
 export const missingAfter = { answers: 4, spanMs: 24 * HOUR }
 

@@ -7,6 +7,7 @@ import { archiveLeasedRoom, type RoomReport } from './archive-room'
 import { OUT_OF_BUDGET } from './budget'
 import { claimDue, newHolder } from './claim'
 import type { ArchiveContext, Patience } from './context'
+import { REFUSALS_TO_STOP } from './schedule'
 
 export interface WorkOptions {
   /**
@@ -43,9 +44,6 @@ const SOON_MS = 250
 
 /** Nothing due for so long is idle. */
 const IDLE_MS = 60_000
-
-/** So many different rooms refused for the first time, one after the other, and it is no room's fault. */
-const REFUSALS_TO_STOP = 3
 
 /** Errors of the database, connections lost not counted, with no room settled in between: trying on is pointless. */
 const DATABASE_ERRORS_TO_STOP = 10

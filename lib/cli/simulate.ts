@@ -130,7 +130,6 @@ function announce({ endpoint, credentials, school }: Simulator): void {
   print('npx lcic-archive sweep && npx lcic-archive run --until-idle')
 }
 
-/** Appends what has arrived since, every fifth of a second. */
 /** Before anything listens. */
 function openLog(file: string): number {
   try {
@@ -141,6 +140,7 @@ function openLog(file: string): number {
   }
 }
 
+/** Appends what has arrived since, every fifth of a second. */
 function writeLog({ requests }: Simulator, fd: number): () => Promise<void> {
   const stream = createWriteStream('', { fd })
   stream.on('error', (error) => remark(`--log: ${error.message}`))
