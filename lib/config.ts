@@ -23,6 +23,8 @@ export interface Config {
   readonly sweepLookbackMs: number
   /** How long after it was archived a room is read once more; absent: never. */
   readonly rereadAfterMs?: number
+  readonly callback: CallbackConfig
+  readonly scf: ScfConfig
   readonly logLevel?: LogLevel
 }
 
@@ -32,6 +34,22 @@ export interface LcicConfig {
   readonly endpoint: URL
   readonly region?: string
   /** Read anew at every request: the credentials a function gets from its role change while it runs. */
+  readonly credentials: () => Credentials
+}
+
+/** Which callbacks are believed. */
+export interface CallbackConfig {
+  /** The key of the app's callback. */
+  readonly key?: string
+  readonly acceptUnsigned: boolean
+  /** Callbacks of other apps are refused; empty: none is. */
+  readonly sdkAppIds: readonly bigint[]
+}
+
+/** How to reach SCF, which runs the functions. */
+export interface ScfConfig {
+  /** Base URL, without path. */
+  readonly endpoint: URL
   readonly credentials: () => Credentials
 }
 
@@ -71,6 +89,12 @@ export function readConfig(environment: Environment = process.env): Config {
     giveUpAfterMs: data.ARCHIVE_GIVE_UP_AFTER,
     sweepLookbackMs: data.ARCHIVE_SWEEP_LOOKBACK,
     ...(Number.isFinite(data.ARCHIVE_REREAD_AFTER) && { rereadAfterMs: data.ARCHIVE_REREAD_AFTER }),
+    callback: {
+      ...(data.LCIC_CALLBACK_KEY && { key: data.LCIC_CALLBACK_KEY }),
+      acceptUnsigned: data.LCIC_CALLBACK_UNSIGNED === 'accept',
+      sdkAppIds: data.LCIC_SDK_APP_IDS,
+    },
+    scf: { endpoint: data.TENCENTCLOUD_SCF_ENDPOINT, credentials: () => readCredentials(environment) },
     ...(data.LOG_LEVEL && { logLevel: data.LOG_LEVEL }),
   }
 }
@@ -108,6 +132,19 @@ function duration(leastMs: number, mostMs: number, example: string, orOff = fals
   })
 }
 
+function endpoint(fallback: string, example: string) {
+  return z
+    .string()
+    .default(fallback)
+    .transform((text, context): URL => {
+      const url = urlOf(/^[a-z]+:\/\//i.test(text) ? text : `${isLoopbackAddress(text) ? 'http' : 'https'}://${text}`)
+      const wrong = endpointProblem(url)
+      if (url && !wrong) return url
+      context.addIssue({ code: 'custom', message: `${wrong}, for example ${example} or http://127.0.0.1:9701` })
+      return z.NEVER
+    })
+}
+
 const schema = z.object({
   DATABASE_URL: z
     .string()
@@ -117,19 +154,8 @@ const schema = z.object({
     })
     .optional(),
   DATABASE_CA: z.string().transform(readPem).optional(),
-  LCIC_ENDPOINT: z
-    .string()
-    .default('https://lcic.tencentcloudapi.com')
-    .transform((text, context) => {
-      const url = urlOf(/^[a-z]+:\/\//i.test(text) ? text : `${isLoopbackAddress(text) ? 'http' : 'https'}://${text}`)
-      const wrong = endpointProblem(url)
-      if (url && !wrong) return url
-      context.addIssue({
-        code: 'custom',
-        message: `${wrong}, for example https://lcic.intl.tencentcloudapi.com or http://127.0.0.1:9701`,
-      })
-      return z.NEVER
-    }),
+  LCIC_ENDPOINT: endpoint('https://lcic.tencentcloudapi.com', 'https://lcic.intl.tencentcloudapi.com'),
+  TENCENTCLOUD_SCF_ENDPOINT: endpoint('https://scf.tencentcloudapi.com', 'https://scf.tencentcloudapi.com'),
   LCIC_REGION: z
     .string()
     .regex(/^[a-z0-9-]{2,40}$/, 'must be a region such as ap-guangzhou')
@@ -145,6 +171,12 @@ const schema = z.object({
     .pipe(z.array(z.string().regex(/^[1-9]\d{0,17}$/, 'must be app ids with commas between, for example 1400000001')))
     .transform((ids) => ids.map(BigInt))
     .default([]),
+  LCIC_CALLBACK_KEY: z
+    .string()
+    .trim()
+    .max(256, 'must be the key that was set with the callback, at most 256 characters')
+    .optional(),
+  LCIC_CALLBACK_UNSIGNED: z.enum(['reject', 'accept'], 'must be reject or accept').default('reject'),
   ARCHIVE_GIVE_UP_AFTER: duration(MINUTE, 180 * DAY, '7d (1m to 180d)').default(7 * DAY),
   ARCHIVE_SWEEP_LOOKBACK: duration(60 * MINUTE, 60 * DAY, '76h (1h to 60d)').default(76 * 60 * MINUTE),
   ARCHIVE_REREAD_AFTER: duration(MINUTE, 30 * DAY, '24h (1m to 30d), or off', true).default(DAY),
