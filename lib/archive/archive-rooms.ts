@@ -9,7 +9,7 @@ const ROOMS_AT_ONCE = 8
  * Archives several rooms, some at a time; one that waits or fails delays no other.
  *
  * @param onReport told of each room as it is done
- * @returns the reports in the order of `roomIds`
+ * @returns the reports in the order of `roomIds`; rooms that were not begun by the deadline have none
  * @throws the first error that is not a room's own (no database, refused credentials, an abort); no further room is
  *   begun then, and those under way are given back
  */
@@ -20,12 +20,14 @@ export async function archiveRooms(
   onReport: (report: RoomReport) => void = () => undefined,
 ): Promise<RoomReport[]> {
   const stop = linkedController(patience.signal)
+  const { deadline = Number.POSITIVE_INFINITY } = patience
   const reports: RoomReport[] = []
   const queue = roomIds.entries()
 
   async function work(): Promise<void> {
     for (const [index, roomId] of queue) {
       stop.signal.throwIfAborted()
+      if (context.clock.now() >= deadline) return
       const report = await archiveRoom(context, roomId, { ...patience, signal: stop.signal })
       reports[index] = report
       onReport(report)
@@ -42,5 +44,5 @@ export async function archiveRooms(
   } finally {
     stop.unlink()
   }
-  return reports
+  return Object.values(reports)
 }

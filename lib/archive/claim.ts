@@ -15,11 +15,12 @@ const POLL_MS = 500
  * @returns `undefined` if the room is still being worked on
  */
 export async function claimNamedRoom(
-  { db, clock, now }: ArchiveContext,
+  context: ArchiveContext,
   roomId: bigint,
   { waitMs, deadline = Number.POSITIVE_INFINITY, signal }: Patience,
 ): Promise<Lease | undefined> {
-  const lease = { roomId, holder: newHolder() }
+  const { db, clock, now } = context
+  const lease = { roomId, holder: newHolder(context) }
   const giveUpAt = Math.min(clock.now() + waitMs, deadline)
   for (;;) {
     const job = await findJob(db, roomId)
@@ -39,9 +40,10 @@ export async function claimNamedRoom(
  * @param own holders of this process whose leases could not be given back, or were never known to be had
  */
 export async function claimDue(
-  { db, now }: ArchiveContext,
-  { limit, own = [], holder = newHolder() }: { limit: number; own?: readonly string[]; holder?: string },
+  context: ArchiveContext,
+  { limit, own = [], holder = newHolder(context) }: { limit: number; own?: readonly string[]; holder?: string },
 ): Promise<ClaimedRoom[]> {
+  const { db, now } = context
   for (;;) {
     const { leases, woken } = await claimDueRooms(db, { holder, now: now(), limit, dead: own })
     if (leases.length > 0) return leases
@@ -53,8 +55,9 @@ export async function claimDue(
 }
 
 /** A name for all that is claimed at once. */
-export function newHolder(): string {
-  return `${machine()}:${process.pid}:${randomUUID().slice(0, 8)}`
+export function newHolder({ worker = `${machine()}:${process.pid}` }: Pick<ArchiveContext, 'worker'>): string {
+  // What was drawn ahead would be the same in every instance that is made from one snapshot.
+  return `${worker}:${randomUUID({ disableEntropyCache: true }).slice(0, 8)}`
 }
 
 /** Whether a lease's holder was a process of this machine that is no more. */

@@ -18,6 +18,8 @@ export interface ArchiveContext {
   readonly now: () => Instant
   readonly policy: Policy
   readonly log: Logger
+  /** Names whoever works here in leases; by default the machine and the process, which others there can see the end of. */
+  readonly worker?: string
   /** Told of each step, for progress; must not throw. */
   readonly observe?: (event: ArchiveEvent) => void
 }

@@ -35,6 +35,8 @@ export interface SweepOptions {
   readonly lookbackMs: number
   /** Another span to look through, besides the regular sweeps: how those fare stays as it is. */
   readonly span?: Span
+  /** When to be done, by the context's clock: what has not been seen by then is seen by the next sweep. */
+  readonly deadline?: number
   readonly signal?: AbortSignal
 }
 
@@ -58,11 +60,11 @@ export async function sweep(context: ArchiveContext, options: SweepOptions): Pro
 async function sweepApp(
   context: ArchiveContext,
   sdkAppId: bigint,
-  { lookbackMs, span: given, signal }: SweepOptions,
+  { lookbackMs, span: given, deadline, signal }: SweepOptions,
 ): Promise<SweepReport> {
   const { db, log, now, observe } = context
   const span = given ?? (await nextSpan())
-  const patience: Patience = { waitMs: 0, ...(signal && { signal }) }
+  const patience: Patience = { waitMs: 0, ...(deadline !== undefined && { deadline }), ...(signal && { signal }) }
   /** Whether each room seen is over. */
   const seen = new Map<bigint, boolean>()
   const requestIds: string[] = []

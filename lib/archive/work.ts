@@ -17,6 +17,8 @@ export interface WorkOptions {
   readonly until: 'nothing_due' | 'settled' | 'idle' | 'stopped'
   /** Rooms in hand at once: with small rooms, what is asked of them together uses the whole budget. */
   readonly roomsAtOnce?: number
+  /** With `nothing_due`: not before then, by the context's clock. */
+  readonly notBefore?: number
   /** When to be done, by the context's clock: rooms that cannot be by then are given back. */
   readonly deadline?: number
   readonly requestTimeoutMs?: number
@@ -63,7 +65,7 @@ const UNREACHABLE_MS = 60_000
  */
 export async function work(
   context: ArchiveContext,
-  { until, roomsAtOnce = 8, onReport, signal, deadline, requestTimeoutMs }: WorkOptions,
+  { until, roomsAtOnce = 8, onReport, signal, notBefore = 0, deadline, requestTimeoutMs }: WorkOptions,
 ): Promise<WorkDone> {
   const { clock, log } = context
   const stop = linkedController(signal)
@@ -173,7 +175,7 @@ export async function work(
     if (limit <= 0 || isOver()) return false
     for (const [holder, since] of unreturned) if (clock.now() - since > LEASE_MS) unreturned.delete(holder)
     const own = [...unreturned.keys()]
-    const holder = newHolder()
+    const holder = newHolder(context)
     try {
       const leases = await claimDue(context, { limit, own, holder })
       isReached()
@@ -190,7 +192,9 @@ export async function work(
 
   /** @returns how long there is nothing to do; `undefined` if that is the end */
   async function idleMs(): Promise<number | undefined> {
-    if (until === 'nothing_due' || isOver()) return undefined
+    if (isOver()) return undefined
+    const earlyMs = notBefore - clock.now()
+    if (until === 'nothing_due') return earlyMs > 0 ? earlyMs : undefined
     try {
       const dueMs = await nextDueInMs(context.db, { now: context.now() })
       isReached()

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import type { RoomReport } from '../archive/archive-room'
 import { archiveRooms } from '../archive/archive-rooms'
+import { isArchived, roomSummary, roomsSummary } from '../archive/summaries'
 import { isUnreachable } from '../lcic/errors'
 import { duration, roomIds } from './arguments'
 import { ExitCode, setExitCode } from './exit-code'
@@ -44,7 +45,7 @@ Examples:
       ).finally(progress.stop)
       const durationMs = performance.now() - startedAt
       if (json)
-        printJson({ rooms: reports.map(jsonReport), ...summaryOf(reports), duration_ms: Math.round(durationMs) })
+        printJson({ rooms: reports.map(roomSummary), ...roomsSummary(reports), duration_ms: Math.round(durationMs) })
       else printReports(reports, durationMs)
       setExitCode(exitCodeOf(reports))
     })
@@ -70,35 +71,13 @@ export function printReports(reports: readonly RoomReport[], durationMs: number)
 
 /** `48 rooms: 43 archived, 5 not; 52 requests, 3,456 members in 3.2 s.` */
 export function summaryText(reports: readonly RoomReport[], durationMs: number): string {
-  const { archived, not_archived, requests, members } = summaryOf(reports)
+  const { archived, not_archived, requests, members } = roomsSummary(reports)
   const parts = [`${archived} archived`, ...(not_archived ? [`${not_archived} not`] : [])].join(', ')
   return `${counted(reports.length, 'room')}: ${parts}; ${counted(requests, 'request')}, ${counted(members, 'member')} in ${seconds(durationMs)}.`
-}
-
-function summaryOf(reports: readonly RoomReport[]) {
-  const archived = reports.filter(isArchived)
-  return {
-    archived: archived.length,
-    not_archived: reports.length - archived.length,
-    requests: sum(reports, ({ requests }) => requests),
-    members: sum(archived, ({ records }) => records),
-  }
-}
-
-function jsonReport({ roomId, durationMs, dueAt, requestId, ...report }: RoomReport) {
-  return { room_id: roomId, ...report, request_id: requestId, due_at: dueAt, duration_ms: Math.round(durationMs) }
-}
-
-function isArchived({ outcome }: RoomReport): boolean {
-  return outcome === 'archived' || outcome === 'unchanged'
 }
 
 /** Out of reach only if that is all that was found out. */
 function exitCodeOf(reports: readonly RoomReport[]): ExitCode {
   if (reports.every(isArchived)) return ExitCode.done
   return reports.every(({ code }) => isUnreachable(code)) ? ExitCode.unreachable : ExitCode.incomplete
-}
-
-function sum(reports: readonly RoomReport[], value: (report: RoomReport) => number): number {
-  return reports.reduce((total, report) => total + value(report), 0)
 }

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { RoomReport } from '../archive/archive-room'
 import { type BackfillPlan, planBackfill } from '../archive/backfill'
 import type { Span } from '../archive/list-rooms'
+import { sweepSummary, workSummary } from '../archive/summaries'
 import { sweep } from '../archive/sweep'
 import { work } from '../archive/work'
 import type { Config } from '../config'
@@ -11,10 +12,10 @@ import { moment } from './arguments'
 import { ExitCode, setExitCode } from './exit-code'
 import { counted, print, printJson } from './output'
 import { showListing, showProgress } from './progress'
-import { jsonOf, unarchivedRooms, workText } from './run'
+import { unarchivedRooms, workText } from './run'
 import { archiveContext, type DatabaseSession, openDatabase, readConfigWithCredentials } from './session'
 import { interruption } from './signals'
-import { exitCodeOfSweeps, jsonSweep, printSweeps, requireApps, spanOf } from './sweep'
+import { exitCodeOfSweeps, printSweeps, requireApps, spanOf } from './sweep'
 
 interface BackfillArguments {
   readonly from: Date
@@ -94,8 +95,8 @@ async function backfill({ config, db, sdkAppIds, span, json }: Run): Promise<voi
   const left = await countUnsettled(db, [...new Set(reports.flatMap(({ endedRooms }) => endedRooms))])
   const notArchived = left.reduce((sum, { rooms }) => sum + rooms, 0)
   if (json) {
-    const apps = reports.map(jsonSweep)
-    printJson({ apps, ...jsonOf(done), not_archived: notArchived, duration_ms: Math.round(durationMs) })
+    const apps = reports.map(sweepSummary)
+    printJson({ apps, ...workSummary(done), not_archived: notArchived, duration_ms: Math.round(durationMs) })
   } else {
     printSweeps(reports)
     print(workText(done, durationMs, unarchived.size()))

@@ -1,4 +1,5 @@
 import Table from 'cli-table3'
+import { idsAsJson } from '../json'
 import { ExitCode, setExitCode } from './exit-code'
 
 /** A reader that has seen enough (`| head`) closes the pipe: that is no error, and there is nobody to tell more. */
@@ -27,7 +28,7 @@ export function remark(text: string): void {
 
 /** One JSON document. Ids beyond 2^53 are strings, because JSON readers would round them. */
 export function printJson(value: unknown): void {
-  const text = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? jsonId(item) : item), 2)
+  const text = JSON.stringify(value, idsAsJson, 2)
   print(text.replace(steering, (character) => (character === '\n' ? '\n' : escaped(character))))
 }
 
@@ -72,10 +73,6 @@ export function seconds(durationMs: number): string {
 /** `1 room`, `2 rooms`, `1,234 rooms`. */
 export function counted(count: number, noun: string): string {
   return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
-}
-
-function jsonId(id: bigint): number | string {
-  return id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : String(id)
 }
 
 const plainBorders = {

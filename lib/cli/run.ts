@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { isDone, type RoomReport } from '../archive/archive-room'
+import { workSummary } from '../archive/summaries'
 import { type WorkDone, work } from '../archive/work'
 import { isUnreachable } from '../lcic/errors'
 import { ExitCode, setExitCode } from './exit-code'
@@ -51,7 +52,7 @@ Examples:
       }).finally(() => progress?.stop())
       const durationMs = performance.now() - startedAt
       const left = untilIdle && { not_archived: unarchived.size(), not_reread: unarchived.rereads() }
-      if (json) printJson({ ...jsonOf(done), ...left, duration_ms: Math.round(durationMs) })
+      if (json) printJson({ ...workSummary(done), ...left, duration_ms: Math.round(durationMs) })
       else {
         print(workText(done, durationMs, untilIdle ? unarchived.size() : undefined))
         unarchived.print()
@@ -122,8 +123,4 @@ export function workText(
   const others = `${unused}${(notYet ?? putOff) > 0 ? later : ''}`
   const cost = `${counted(requests, 'request')}, ${counted(records, 'member')} in ${seconds(durationMs)}`
   return `${counted(archived, 'room')} archived${others}; ${cost}.`
-}
-
-export function jsonOf({ archived, expired, putOff, requests, records }: WorkDone) {
-  return { archived, expired, put_off: putOff, requests, members: records }
 }

@@ -1,16 +1,13 @@
 import { join } from 'node:path'
 import type { Kysely } from 'kysely'
-import { createBudget } from '../archive/budget'
 import type { ArchiveContext } from '../archive/context'
-import { systemClock } from '../clock'
+import { openContext } from '../archive/open-context'
 import { type Config, readConfig } from '../config'
 import { connect, databaseUnreachable, isConnectionProblem } from '../db/connect'
-import { databaseTime } from '../db/instant'
 import { migrateUp, pendingMigrations } from '../db/migrate'
 import type { Database } from '../db/tables'
 import { type EmbeddedDatabase, openEmbeddedDatabase } from '../embedded'
 import { UsageError } from '../errors'
-import { createLcic } from '../lcic/client'
 import { createLog } from '../log'
 import { remark } from './output'
 import { interruption } from './signals'
@@ -75,20 +72,9 @@ export function archiveContext(
   db: Kysely<Database>,
   observe?: ArchiveContext['observe'],
 ): ArchiveContext & Disposable {
-  const lcic = createLcic(config.lcic)
-  const { requestsPerSecond, giveUpAfterMs, rereadAfterMs } = config
-  return {
-    db,
-    lcic,
-    budget: createBudget({ db, lcic, clock: systemClock, requestsPerSecond }),
-    clock: systemClock,
-    now: () => databaseTime,
-    policy: { giveUpAfterMs, ...(rereadAfterMs !== undefined && { rereadAfterMs }) },
-    // Where stderr is a terminal, progress is shown there instead.
-    log: createLog(config.logLevel ?? (process.stderr.isTTY ? 'error' : 'info')),
-    ...(observe && { observe }),
-    [Symbol.dispose]: () => lcic.close(),
-  }
+  // Where stderr is a terminal, progress is shown there instead.
+  const log = createLog(config.logLevel ?? (process.stderr.isTTY ? 'error' : 'info'))
+  return Object.assign(openContext(config, { db, log }), observe && { observe })
 }
 
 /** Checks the whole environment, credentials included. */

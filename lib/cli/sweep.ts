@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import type { ArchiveContext } from '../archive/context'
-import { describeRooms } from '../archive/describe-rooms'
 import type { Span } from '../archive/list-rooms'
-import { type SweepOptions, type SweepReport, sweep } from '../archive/sweep'
+import { sweepSummary } from '../archive/summaries'
+import type { SweepReport } from '../archive/sweep'
+import { sweepAndDescribe } from '../archive/sweep-and-describe'
 import type { Config } from '../config'
 import { appsWithoutRooms } from '../db/known-rooms'
 import { UsageError } from '../errors'
@@ -13,9 +13,6 @@ import { counted, print, printable, printJson, table } from './output'
 import { showListing } from './progress'
 import { archiveContext, openDatabase, readConfigWithCredentials } from './session'
 import { interruption } from './signals'
-
-/** Rooms asked about for their teacher after each sweep, and for how long at most. */
-const DESCRIBE = { most: 500, withinMs: 30_000 }
 
 interface SweepArguments {
   readonly from?: Date
@@ -60,7 +57,7 @@ Examples:
       const options = { sdkAppIds, lookbackMs, ...(span && { span }), signal: interruption }
       const { reports, described } = await sweepAndDescribe(context, options).finally(listing.stop)
       if (json) {
-        printJson({ apps: reports.map(jsonSweep), described })
+        printJson({ apps: reports.map(sweepSummary), described })
       } else {
         printSweeps(reports)
         const listed = reports.flatMap(({ sdkAppId, failure }) => (failure ? [] : [sdkAppId]))
@@ -70,13 +67,6 @@ Examples:
       }
       setExitCode(exitCodeOfSweeps(reports))
     })
-}
-
-async function sweepAndDescribe(context: ArchiveContext, options: SweepOptions) {
-  const reports = await sweep(context, options)
-  const deadline = context.clock.now() + DESCRIBE.withinMs
-  const patience = { waitMs: 0, deadline, signal: interruption }
-  return { reports, described: await describeRooms(context, { most: DESCRIBE.most, patience }) }
 }
 
 /** @throws {UsageError} where no app is configured */
@@ -115,11 +105,6 @@ export function printSweeps(reports: readonly SweepReport[]): void {
   for (const { sdkAppId, failure } of reports) {
     if (failure) print(`App ${sdkAppId} was not swept whole: ${failure.reason}`)
   }
-}
-
-export function jsonSweep({ sdkAppId, newJobs, endedRooms, failure, ...report }: SweepReport) {
-  const why = failure && { code: failure.code, message: failure.reason }
-  return { sdk_app_id: sdkAppId, ...report, ended: endedRooms.length, new_jobs: newJobs, ...why }
 }
 
 export function exitCodeOfSweeps(reports: readonly SweepReport[]): ExitCode {

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { discreet } from '../discretion'
 import { ArchiveError } from '../errors'
 import { storableText } from './values'
 
@@ -35,27 +35,11 @@ export class SourceError extends ArchiveError {
     message: string,
     options: ErrorOptions & { requestId?: string | undefined; retryAfterMs?: number | undefined } = {},
   ) {
-    super(storableText(code.slice(0, 200)), storableText(withoutAddresses(message.slice(0, 500))), options)
+    super(storableText(code.slice(0, 200)), storableText(discreet(message.slice(0, 2000)).slice(0, 500)), options)
     this.kind = kind
     this.requestId = options.requestId && storableText(options.requestId.slice(0, 200))
     this.retryAfterMs = options.retryAfterMs
   }
-}
-
-/** Some refusals name the caller's address, which is nobody's business in a log. */
-function withoutAddresses(message: string): string {
-  return message
-    .replace(/[\w:.]*:[\w.]*:[\w:.]*/g, withoutIPv6)
-    .replace(/(?<!\d)\d{1,3}(\.\d{1,3}){3}(?!\d)/g, '(address)')
-}
-
-/** An address may begin in the middle of what looks like a word, `IP2001:db8::7` or `ip:2001:db8::7`, and end before a colon or a full stop. */
-function withoutIPv6(word: string): string {
-  for (const { index } of word.matchAll(/(?<=^|[:g-z_])(?=[\da-f:])/gi)) {
-    for (const end of [word.length, word.length - 1])
-      if (isIPv6(word.slice(index, end))) return `${word.slice(0, index)}(address)${word.slice(end)}`
-  }
-  return word
 }
 
 /**

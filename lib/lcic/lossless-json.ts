@@ -6,6 +6,11 @@ import { SourceError } from './errors'
 const json = jsonBigint({ storeAsString: true, protoAction: 'preserve', constructorAction: 'preserve' })
 const answer = z.object({ Response: z.unknown() })
 
+/** A JSON text, no digit lost. @throws whatever is wrong with it */
+export function parseLossless(text: string): unknown {
+  return json.parse(text)
+}
+
 /**
  * The `Response` of an answer's text, no digit lost.
  *
@@ -14,7 +19,7 @@ const answer = z.object({ Response: z.unknown() })
  */
 export function readLosslessResponse(text: string): unknown {
   try {
-    return answer.parse(json.parse(text)).Response
+    return answer.parse(parseLossless(text)).Response
   } catch (cause) {
     throw new SourceError('transient', 'E_NOT_AN_API_ANSWER', 'The answer is not one of API 3.0.', { cause })
   }

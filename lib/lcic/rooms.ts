@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
 import { readLosslessResponse } from './lossless-json'
-import { codeOf, storableText, textOf, timeOf } from './values'
+import { codeOf, INT8_MAX, storableText, textOf, timeOf } from './values'
 
 /** What LCIC says of a room without its statistics. Null: it does not say. Times are Unix seconds. */
 export interface RoomFacts {
@@ -98,12 +98,7 @@ const count = z
 const id = z
   .union([z.int(), z.string().regex(/^\d{1,19}$/)])
   .transform(BigInt)
-  .pipe(
-    z
-      .bigint()
-      .min(1n)
-      .max(2n ** 63n - 1n),
-  )
+  .pipe(z.bigint().min(1n).max(INT8_MAX))
 
 const pageSchema = z.looseObject({
   RequestId: requestId,

@@ -9,6 +9,8 @@ export interface Reading<T> {
 }
 
 export const INT4_MAX = 2_147_483_647
+/** Of LCIC's ids, which are unsigned, PostgreSQL's bigint holds those up to here. */
+export const INT8_MAX = 2n ** 63n - 1n
 const INT4_MIN = -2_147_483_648
 /** 9999-12-31T23:59:59Z in Unix seconds. */
 const LAST_SECOND = 253_402_300_799
