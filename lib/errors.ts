@@ -1,3 +1,5 @@
+import { discreet } from './discretion'
+
 /** What every error of this program has: a code to match on, and a message that names what is wrong and the mend. */
 export class ArchiveError extends Error {
   constructor(
@@ -26,15 +28,31 @@ export interface ErrorDescription {
 }
 
 /**
- * What an error may say of itself. PostgreSQL quotes rows and values in its errors, names and addresses among them:
- * of those only the SQLSTATE, the constraint and the place in the code are kept.
+ * What an error may say of itself: no addresses, and no passwords of URLs. PostgreSQL quotes rows and values in its errors,
+ * and parsers quote what they cannot read, names and addresses among them: of those only the SQLSTATE, the constraint, and
+ * the place in the code are kept.
  */
 export function describeError(error: unknown): ErrorDescription {
-  if (!(error instanceof Error)) return { type: typeof error, message: String(error) }
+  // Whatever else is thrown may be a whole answer.
+  if (!(error instanceof Error)) return { type: typeof error, message: discreet(String(error).slice(0, 200)) }
   const { name: type, stack } = error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  if (!('severity' in error)) return { type, code, message: error.message, stack }
-  const place = 'constraint' in error && error.constraint ? ` (constraint ${error.constraint})` : ''
+  const own = ownMessage(error, code)
+  if (own === undefined) return { type, code, message: discreet(messageOf(error)), stack: stack && discreet(stack) }
   const frames = stack?.split('\n').filter((line) => /^\s+at /.test(line))
-  return { type, code, message: `PostgreSQL refused with SQLSTATE ${code}${place}`, stack: frames?.join('\n') }
+  return { type, code, message: own, stack: frames?.join('\n') }
+}
+
+/** What is said in place of a message that quotes. */
+function ownMessage(error: Error, code: string | undefined): string | undefined {
+  if (error instanceof SyntaxError) return 'A text could not be read: it is not of the form that is expected'
+  if (!('severity' in error)) return undefined
+  const place = 'constraint' in error && error.constraint ? ` (constraint ${error.constraint})` : ''
+  return `PostgreSQL refused with SQLSTATE ${code}${place}`
+}
+
+/** Where a host has several addresses, the reasons are in a list, and the message is empty. */
+function messageOf(error: Error): string {
+  if (error.message || !(error instanceof AggregateError)) return error.message
+  return error.errors.map((reason) => (reason instanceof Error ? reason.message : String(reason))).join('; ')
 }

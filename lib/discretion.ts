@@ -1,0 +1,32 @@
+import { isIPv6 } from 'node:net'
+
+/**
+ * Text as logs and tables may show it, whoever wrote it: without IP addresses, which some refusals name and which are
+ * nobody's business there, and without the passwords of URLs. Those of this machine (127.0.0.1, ::1) stay.
+ */
+export function discreet(text: string): string {
+  return withoutAddresses(withoutPasswords(text))
+}
+
+/** `postgres://user:secret@host` becomes `postgres://user:(password)@host`; a password may hold an `@` by mistake. */
+function withoutPasswords(text: string): string {
+  return text.includes('://') ? text.replace(/(:\/\/[^\s/:@"'\\]*):[^\s/"'\\]+@/g, '$1:(password)@') : text
+}
+
+function withoutAddresses(text: string): string {
+  return text
+    .replace(/[\w:.]*:[\w.]*:[\w:.]*/g, withoutIPv6)
+    .replace(/(?<!\d)\d{1,3}(\.\d{1,3}){3}(?!\d)/g, (address) => (address.startsWith('127.') ? address : '(address)'))
+}
+
+/** An address may begin in the middle of what looks like a word, `IP2001:db8::7` or `ip:2001:db8::7`, and end before a colon or a full stop. */
+function withoutIPv6(word: string): string {
+  for (const { index } of word.matchAll(/(?<=^|[:g-z_])(?=[\da-f:])/gi)) {
+    for (const end of [word.length, word.length - 1]) {
+      const address = word.slice(index, end)
+      if (address === '::1') return word
+      if (isIPv6(address)) return `${word.slice(0, index)}(address)${word.slice(end)}`
+    }
+  }
+  return word
+}
