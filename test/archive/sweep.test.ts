@@ -127,6 +127,19 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     },
   )
 
+  test('a sweep whose time is up says so, keeps what it saw, and the next one looks there again', async () => {
+    addEndedRooms(150)
+    const late = { deadline: clock.time + 10_000 }
+    archive.simulator.setFaults(() => {
+      clock.time = late.deadline + 1
+      return undefined
+    })
+    expect(await sweepApps(late)).toMatchObject([
+      { rooms: 100, newJobs: 100, failure: { code: 'E_BUDGET', isRefused: false } },
+    ])
+    expect(await sweepApps()).toMatchObject([{ rooms: 150, newJobs: 50 }])
+  })
+
   test('a long span is looked through in parts, each room counts once, and its time is known from then on', async () => {
     const { school } = archive
     for (let hours = 1; hours <= 30 * 24; hours += 8) school.addRoom({ scheduledEndAt: noon - hours * HOUR })

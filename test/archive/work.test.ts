@@ -2,6 +2,8 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ConfigurationError, type RoomReport } from '../../lib/archive/archive-room'
+import { archiveRooms } from '../../lib/archive/archive-rooms'
+import { claimDue } from '../../lib/archive/claim'
 import type { ArchiveContext } from '../../lib/archive/context'
 import { type WorkOptions, work } from '../../lib/archive/work'
 import { type Clock, systemClock } from '../../lib/clock'
@@ -175,6 +177,29 @@ test('rooms whose slots come after the deadline are given back as they were, and
   const runs = await archive.db.selectFrom('archive.runs').select('room_id').execute()
   expect(runs.length).toBeLessThanOrEqual(8)
   await expectNoLease()
+})
+
+test('until nothing is due, but not before a time: what becomes due until then is archived', async () => {
+  const startedAt = systemClock.now()
+  const working = workOff({ notBefore: startedAt + 500 })
+  await addRooms(...small(2))
+  expect(await working).toMatchObject({ archived: 2 })
+  expect(systemClock.now() - startedAt).toBeGreaterThanOrEqual(500)
+})
+
+test('of rooms that are named, those that cannot be begun by the deadline are left as they are', async () => {
+  const rooms = await addRooms(...small(3))
+  const reports = await archiveRooms(context, rooms, { waitMs: 0, deadline: systemClock.now() - 1 })
+  expect(reports).toEqual([])
+  expect(await jobs('pending')).toMatchObject(rooms.map((room_id) => ({ room_id, last_attempt_at: null })))
+})
+
+test('whoever works is named in leases as it says', async () => {
+  const [room = 0n] = await addRooms(2)
+  const [lease] = await claimDue({ ...context, worker: 'scf 4711' }, { limit: 1 })
+  expect(lease).toMatchObject({ roomId: room, holder: expect.stringMatching(/^scf 4711:[0-9a-f]{8}-\d+$/) })
+  // Its end cannot be seen from here.
+  expect(await claimDue(context, { limit: 1 })).toEqual([])
 })
 
 test('rooms that were refused before do not stop the work, however many come by together', async () => {
