@@ -2,10 +2,12 @@ import type { Migration } from 'kysely'
 import * as archive from './0001-archive'
 import * as nothingMissed from './0002-nothing-missed'
 import * as waitingJobs from './0003-waiting-jobs'
+import * as functions from './0004-functions'
 
 /** Every migration, in order. A static list, so that it bundles; names are never changed once released. */
 export const migrations: Record<string, Migration> = {
   '0001-archive': archive,
   '0002-nothing-missed': nothingMissed,
   '0003-waiting-jobs': waitingJobs,
+  '0004-functions': functions,
 }

@@ -1,15 +1,24 @@
 import { type Kysely, type MigrationInfo, type MigrationResult, Migrator } from 'kysely'
 import { migrations } from '../../migrations'
 import { DatabaseError } from '../errors'
+import { grantRights, type RightsChange } from './grant-rights'
 import type { Database } from './tables'
 
 /**
- * Applies every migration that is missing. Safe to run by several at once: Kysely holds an advisory lock.
+ * Applies every migration that is missing, then grants the roles their rights. Safe to run by several at once: an advisory
+ * lock is held.
  *
+ * @param onRights is told if any were granted or taken back
  * @throws {DatabaseError} `E_MIGRATION` naming the migration that failed; those before it stay applied.
  */
-export async function migrateUp(db: Kysely<Database>): Promise<MigrationResult[]> {
-  return settled(await createMigrator(db).migrateToLatest())
+export async function migrateUp(
+  db: Kysely<Database>,
+  { onRights }: { onRights?: (change: RightsChange) => void } = {},
+): Promise<MigrationResult[]> {
+  const results = settled(await createMigrator(db).migrateToLatest())
+  const change = await grantRights(db)
+  if (change) onRights?.(change)
+  return results
 }
 
 /** Takes back the newest applied migration. */

@@ -1,0 +1,308 @@
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Kysely, sql } from 'kysely'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { archiveRoom } from '../../lib/archive/archive-room'
+import { createBudget } from '../../lib/archive/budget'
+import type { ArchiveContext } from '../../lib/archive/context'
+import { describeRooms } from '../../lib/archive/describe-rooms'
+import { replayRoom } from '../../lib/archive/replay-room'
+import { sweep } from '../../lib/archive/sweep'
+import { work } from '../../lib/archive/work'
+import { connect } from '../../lib/db/connect'
+import { createRole } from '../../lib/db/create-role'
+import { grantRights, type RightsChange } from '../../lib/db/grant-rights'
+import { migrateDown, migrateUp, pendingMigrations } from '../../lib/db/migrate'
+import { readFailedRooms, readStatus } from '../../lib/db/read-status'
+import { retryRooms } from '../../lib/db/retry-rooms'
+import { type GroupRole, groupRoles, ownTables, type Right, rightsOf } from '../../lib/db/rights'
+import type { Database } from '../../lib/db/tables'
+import type { School } from '../../lib/simulator'
+import { openTestArchive, type TestArchive } from '../support/archive'
+import { createEmptyDatabase, createTestDatabase, postgresVersions, type TestDatabase } from '../support/database'
+
+const rolesFile = join(import.meta.dirname, '..', '..', 'migrations', 'roles.sql')
+
+/** A login role, as people make them; it is dropped with what it owns. */
+async function login({ db: admin, url }: TestDatabase, attributes: string) {
+  const role = `login_${randomUUID().slice(0, 8)}`
+  await sql`create role ${sql.id(role)} login password 'secret' ${sql.raw(attributes)}`.execute(admin)
+  const own = Object.assign(new URL(url), { username: role, password: 'secret' }).toString()
+  const db = connect({ url: own })
+  return {
+    role,
+    db,
+    async [Symbol.asyncDispose]() {
+      await db.destroy()
+      await sql`drop owned by ${sql.id(role)}`.execute(admin)
+      await sql`drop role ${sql.id(role)}`.execute(admin)
+    },
+  }
+}
+
+async function refusalOf(statement: Promise<unknown>): Promise<string | undefined> {
+  return statement.then(
+    () => 'allowed',
+    (error: unknown) => (error instanceof pg.DatabaseError ? error.code : String(error)),
+  )
+}
+
+const insufficientPrivilege = '42501'
+
+/** Everything that functions and workers do, with rooms of its own. */
+async function workThrough(context: ArchiveContext, school: School): Promise<void> {
+  const { db } = context
+  const now = context.now()
+  const apps = { sdkAppIds: [BigInt(school.sdkAppId)], lookbackMs: 76 * 3_600_000 }
+  const [room, notReady] = [school.addRoom({ members: 3 }), school.addRoom({ members: 3, notReadyAnswers: 1000 })]
+  const isWorkedOff = () => work(context, { until: 'nothing_due', roomsAtOnce: 1 })
+
+  // A sweep, which extends what is known; a callback; and what is due, of which one room is put off.
+  await sweep(context, apps)
+  await sweep(context, { ...apps, span: { from: new Date(Date.now() - 86_400_000), to: new Date() } })
+  await sql`
+    insert into archive.callbacks (received_at, event_type, room_id, body)
+    values (${now}, 'RoomEnd', ${room.roomId}, '{}')`.execute(db)
+  await sql`
+    insert into archive.invocations as i (function_name, next_at)
+    select ${String(room.roomId)}, now() where not exists (select from archive.budgets where next_slot_at > now() + interval '1 day')
+    on conflict (function_name) do update set next_at = excluded.next_at where i.next_at <= now()
+    returning next_at`.execute(db)
+  await isWorkedOff()
+  await describeRooms(context, { most: 10, patience: { waitMs: 0 } })
+  // Re-reads: nothing new, another value, a member less, a name, and the one that was put off.
+  const [first] = room.members
+  const read = ({ roomId } = room) => archiveRoom(context, roomId, { waitMs: 0 })
+  expect(await read()).toMatchObject({ outcome: 'unchanged' })
+  if (first) first.HandUps = 42
+  room.figures = { ...room.figures, MicCount: 17 }
+  expect(await read()).toMatchObject({ outcome: 'archived', updated: 1 })
+  room.members.pop()
+  expect(await read()).toMatchObject({ outcome: 'shrunk' })
+  expect(await read()).toMatchObject({ outcome: 'archived', removed: 1 })
+  expect(await read(notReady)).toMatchObject({ outcome: 'not_ready' })
+  notReady.notReadyAnswers = 0
+  await retryRooms(db, { rooms: [notReady.roomId], now: context.now() })
+  await isWorkedOff()
+  room.name = 'Renamed'
+  await sweep(context, apps)
+  expect(await replayRoom(db, room.roomId)).toMatchObject({ inserted: 0, updated: 0 })
+  await readStatus(db, { now })
+  expect(await pendingMigrations(db)).toEqual([])
+}
+
+/** The archive as such a login sees it. */
+function contextOf({ context }: TestArchive, db: Kysely<Database>): ArchiveContext {
+  const { lcic, clock } = context
+  return { ...context, db, budget: createBudget({ db, lcic, clock, requestsPerSecond: 100_000 }) }
+}
+
+describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
+  let archive: TestArchive
+  beforeAll(async () => {
+    archive = await openTestArchive({ version })
+  })
+  afterAll(() => archive?.close())
+
+  test('a login in lcic_writer does all that functions and workers do', async () => {
+    await using writer = await login(archive, 'in role lcic_writer')
+    await workThrough(contextOf(archive, writer.db), archive.school)
+  })
+
+  test.each<GroupRole>(['lcic_writer', 'lcic_reader'])('a login in %s is refused all else', async (group) => {
+    await using member = await login(archive, `in role ${group}`)
+    const { db } = member
+    const allowed = rightsOf(group).flatMap(({ verb, table, column }) => (table && !column ? [`${verb} ${table}`] : []))
+    const seen: string[] = []
+    for (const table of ownTables) {
+      const name = sql.id('archive', table)
+      const { rows } = await sql<{ column: string }>`
+        select attname as column from pg_attribute where attrelid = ${`archive.${table}`}::regclass and attnum = 1`.execute(
+        db,
+      )
+      const column = sql.id(rows[0]?.column ?? '')
+      const statements = {
+        select: sql`select * from ${name} limit 0`,
+        // The right is looked at before the row is.
+        insert: sql`insert into ${name} select * from (select) as nothing where false`,
+        update: sql`update ${name} set ${column} = default where false`,
+        delete: sql`delete from ${name} where false`,
+        truncate: sql`truncate ${name}`,
+        alter: sql`alter table ${name} add column more int`,
+        drop: sql`drop table ${name}`,
+      }
+      for (const [verb, statement] of Object.entries(statements)) {
+        const outcome = await refusalOf(db.transaction().execute(async (tx) => statement.execute(tx)))
+        if (outcome !== insufficientPrivilege) seen.push(`${verb} ${table}`)
+      }
+    }
+    expect(seen.sort()).toEqual(allowed.sort())
+    for (const statement of [sql`create table archive.more ()`, sql`create schema more`, sql`create role more`])
+      expect(await refusalOf(statement.execute(db))).toBe(insufficientPrivilege)
+  })
+
+  test('a login in lcic_reader reads the status, and nothing that is personal', async () => {
+    await using reader = await login(archive, 'in role lcic_reader')
+    const { db } = reader
+    expect(await pendingMigrations(db)).toEqual([])
+    expect((await readStatus(db, { now: new Date() })).days).not.toEqual([])
+    await readFailedRooms(db, { limit: 10 })
+    const personal = [
+      sql`select user_name from archive.member_records`,
+      sql`select user_id from archive.member_records`,
+      sql`select body from archive.raw_pages`,
+      sql`select old from archive.history`,
+      sql`select user_id from archive.history`,
+      sql`select body from archive.callbacks`,
+      sql`select name from archive.rooms`,
+      sql`select teacher_id from archive.rooms`,
+      sql`select name from archive.known_rooms`,
+      sql`select teacher_id from archive.known_rooms`,
+    ]
+    for (const query of personal) expect(await refusalOf(query.execute(db))).toBe(insufficientPrivilege)
+  })
+
+  test('a login in lcic_migrator, made after roles.sql has run, migrates an empty database, and another goes on from there', async () => {
+    const database = await createEmptyDatabase(version)
+    {
+      await sql.raw(await readFile(rolesFile, 'utf8')).execute(database.db)
+      await sql.raw(await readFile(rolesFile, 'utf8')).execute(database.db)
+      await using first = await login(database, 'in role lcic_migrator')
+      await using second = await login(database, 'in role lcic_migrator')
+      await migrateUp(first.db)
+      expect(await ownersOf(database.db)).toEqual(['lcic_migrator'])
+      await migrateDown(second.db)
+      await migrateUp(second.db)
+      expect(await ownersOf(database.db)).toEqual(['lcic_migrator'])
+      // Not even a superuser finds anything left to grant: the file and rights.ts agree.
+      expect(await grantRights(database.db)).toBeUndefined()
+    }
+    await database.drop()
+  })
+
+  test('who owns the archive, and is a member of none of the roles, grants them their rights and stays the owner', async () => {
+    const database = await createEmptyDatabase(version)
+    {
+      await using owner = await login(database, 'createrole')
+      await sql`alter database ${sql.id(new URL(database.url).pathname.slice(1))} owner to ${sql.id(owner.role)}`.execute(
+        database.db,
+      )
+      await migrateUp(owner.db)
+      expect(await ownersOf(database.db)).toEqual([owner.role])
+      await using writer = await login(database, 'in role lcic_writer')
+      expect(await pendingMigrations(writer.db)).toEqual([])
+      // Once it is a member, the archive changes hands, and it works on.
+      await sql`grant lcic_migrator to ${sql.id(owner.role)}`.execute(database.db)
+      await migrateUp(owner.db)
+      expect(await ownersOf(database.db)).toEqual(['lcic_migrator'])
+      await sql`alter database ${sql.id(new URL(database.url).pathname.slice(1))} owner to current_user`.execute(
+        database.db,
+      )
+    }
+    await database.drop()
+  })
+})
+
+test('each right of lcic_writer is needed: without any one of them its work fails', async () => {
+  const archive = await openTestArchive()
+  {
+    await using writer = await login(archive, 'in role lcic_writer')
+    const context = contextOf(archive, writer.db)
+    const needless = await rightsNotNeeded(archive, rightsOf('lcic_writer'), () => workThrough(context, archive.school))
+    expect(needless).toEqual([])
+  }
+  await archive.close()
+})
+
+test('each right of lcic_reader is needed: without any one of them there is no status', async () => {
+  const database = await createTestDatabase()
+  {
+    await using reader = await login(database, 'in role lcic_reader')
+    const needless = await rightsNotNeeded(database, rightsOf('lcic_reader'), async () => {
+      await readStatus(reader.db, { now: new Date() })
+      await readFailedRooms(reader.db, { limit: 1 })
+      await pendingMigrations(reader.db)
+    })
+    expect(needless).toEqual([])
+  }
+  await database.drop()
+})
+
+test('rights that somebody took or gave are as they are meant to be after the next migrate, which tells them', async () => {
+  const database = await createTestDatabase()
+  const { db } = database
+  await migrateUp(db)
+  await sql`revoke insert on archive.callbacks from lcic_writer`.execute(db)
+  await sql`grant delete on archive.jobs to lcic_writer`.execute(db)
+  await sql`grant select on archive.rooms to lcic_reader`.execute(db)
+  const changes: RightsChange[] = []
+  const onRights = (change: RightsChange) => changes.push(change)
+  await Promise.all(Array.from({ length: 4 }, () => migrateUp(db, { onRights })))
+  await migrateUp(db, { onRights })
+  const told = ({ role, verb, table, column }: Right) => `${role} ${verb} ${table}${column ? `.${column}` : ''}`
+  expect(changes.flatMap(({ granted }) => granted.map(told))).toEqual([
+    'lcic_writer insert callbacks',
+    'lcic_reader select rooms.real_end_at',
+    'lcic_reader select rooms.archived_at',
+  ])
+  expect(changes.flatMap(({ revoked }) => revoked.map(told)).sort()).toEqual([
+    'lcic_reader select rooms',
+    'lcic_writer delete jobs',
+  ])
+  await database.drop()
+})
+
+test('roles that are missing are created by who may, with all their rights', async () => {
+  const database = await createTestDatabase()
+  await expect(
+    database.db.transaction().execute(async (tx) => {
+      // Roles belong to the whole server: they go for this transaction alone.
+      for (const role of groupRoles)
+        await sql`alter role ${sql.id(role)} rename to ${sql.id(`${role}_gone`)}`.execute(tx)
+      const change = await grantRights(tx)
+      expect(change).toMatchObject({ created: groupRoles, revoked: [] })
+      expect(change?.granted).toHaveLength(groupRoles.flatMap(rightsOf).length)
+      expect(await grantRights(tx)).toBeUndefined()
+      throw new Error('enough')
+    }),
+  ).rejects.toThrow('enough')
+  await database.drop()
+})
+
+test('databases of one server that create a role at once all succeed', async () => {
+  const database = await createTestDatabase()
+  const role = `role_${randomUUID().slice(0, 8)}`
+  await Promise.all(Array.from({ length: 8 }, () => createRole(database.db, role)))
+  await sql`drop role ${sql.id(role)}`.execute(database.db)
+  await database.drop()
+})
+
+/** Takes one right after the other for as long as the work is done. @returns those without which it succeeds all the same */
+async function rightsNotNeeded(
+  { db }: TestDatabase,
+  rights: readonly Right[],
+  doWork: () => Promise<unknown>,
+): Promise<string[]> {
+  const needless: string[] = []
+  for (const { role, on, verb, table, column } of rights) {
+    // Everybody may connect, unless an administrator has taken that from all.
+    if (on === 'database') continue
+    const what = sql`${sql.raw(verb)} ${column === null ? sql`` : sql`(${sql.id(column)})`} on ${table === null ? sql`schema archive` : sql.id('archive', table)}`
+    await sql`revoke ${what} from ${sql.id(role)}`.execute(db)
+    const outcome = await refusalOf(doWork())
+    await sql`grant ${what} to ${sql.id(role)}`.execute(db)
+    if (outcome !== insufficientPrivilege) needless.push(`${verb} ${table} ${column}: ${outcome}`)
+  }
+  return needless
+}
+
+/** Of the schema and all that is in it. */
+async function ownersOf(db: Kysely<Database>): Promise<string[]> {
+  const { rows } = await sql<{ owner: string }>`
+    select distinct pg_get_userbyid(owner)::text as owner from (
+      select nspowner as owner from pg_namespace where nspname = 'archive'
+      union all select relowner from pg_class where relnamespace = 'archive'::regnamespace) as owned`.execute(db)
+  return rows.map(({ owner }) => owner)
+}
