@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import { archiveRoom, type RoomReport } from '../../lib/archive/archive-room'
 import { createBudget } from '../../lib/archive/budget'
 import type { ArchiveContext, Patience, Policy } from '../../lib/archive/context'
@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../../lib/clock'
 import { createLcic } from '../../lib/lcic/client'
 import { School, type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator'
 import { createTestDatabase, type PostgresVersion, type TestDatabase } from './database'
+import { keepOutOfLogs, keepSchoolOutOfLogs, testLog } from './log-directory'
 
 /** A database, a simulator without a limit unless one is given, and what archives the one into the other. */
 export interface TestArchive extends TestDatabase {
@@ -22,6 +23,7 @@ interface TestArchiveOptions extends Partial<Omit<SimulatorOptions, 'clock' | 'r
   readonly clock?: Clock
   /** The school's clock; the machine's by default. Requests are signed by the machine's in any case. */
   readonly schoolClock?: Clock
+  /** By default one that is looked through once all tests are over. */
   readonly log?: Logger
   /** The archive's budget. */
   readonly requestsPerSecond?: number
@@ -35,7 +37,7 @@ export async function openTestArchive({
   version = 18,
   clock = hastyClock,
   schoolClock = systemClock,
-  log = pino({ level: 'silent' }),
+  log = testLog(),
   requestsPerSecond = 100_000,
   limit = 0,
   policy = { giveUpAfterMs: 7 * 86_400_000 },
@@ -50,6 +52,7 @@ export async function openTestArchive({
     requestsPerSecond: limit,
     school,
   })
+  keepOutOfLogs([simulator.credentials.secretKey, simulator.credentials.token])
   const lcic = createLcic({ endpoint: new URL(simulator.endpoint), credentials: () => simulator.credentials })
   const { db } = database
   const budget = createBudget({ db, lcic, clock, requestsPerSecond })
@@ -69,6 +72,7 @@ export async function openTestArchive({
     context,
     archive: (roomId, patience) => archiveRoom(context, roomId, { waitMs: 0, requestTimeoutMs: 2_000, ...patience }),
     async close() {
+      keepSchoolOutOfLogs(school)
       lcic.close()
       await simulator.close()
       await database.drop()

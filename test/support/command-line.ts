@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { collectLog, keepEnvironmentOutOfLogs } from './log-directory'
 
 const checkout = join(import.meta.dirname, '..', '..')
 
@@ -61,7 +62,10 @@ export async function installCommandLine(): Promise<CommandLine> {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     running.add(child)
-    child.once('close', () => running.delete(child))
+    child.once('close', () => {
+      running.delete(child)
+      keepEnvironmentOutOfLogs(env ?? {}, directory)
+    })
     return followed(child)
   }
 
@@ -104,7 +108,10 @@ function followed(child: ChildProcess): RunningCommand {
   }
   const ended = new Promise<EndedCommand>((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (exitCode) => resolve({ exitCode, ...output }))
+    child.once('close', (exitCode) => {
+      collectLog(output.stderr)
+      resolve({ exitCode, ...output })
+    })
   })
   return {
     ended,

