@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander'
 import { readConfig } from '../config'
 import { countRows } from '../db/count-rooms'
+import type { RightsChange } from '../db/grant-rights'
 import { listMigrations, migrateDown, migrateUp } from '../db/migrate'
 import { UsageError } from '../errors'
 import { counted, print, printable, printJson, table } from './output'
@@ -21,15 +22,24 @@ export function migrateCommand(): Command {
       await using session = await openDatabase(readConfig(), { migrated: false })
       const { db } = session
       if (direction === 'down' && !yes) await requireNothingToLose(db)
-      const results = direction === 'status' ? [] : await (direction === 'up' ? migrateUp : migrateDown)(db)
+      let rights: RightsChange | undefined
+      const onRights = (change: RightsChange) => {
+        rights = change
+      }
+      const results =
+        direction === 'status' ? [] : await (direction === 'up' ? migrateUp(db, { onRights }) : migrateDown(db))
       const changed = results.map(({ migrationName }) => migrationName)
       const migrations = (await listMigrations(db)).map(({ name, executedAt }) => ({
         name,
         applied_at: executedAt ?? null,
       }))
-      if (json) return printJson({ [direction === 'down' ? 'taken_back' : 'applied']: changed, migrations })
+      if (json) {
+        const told = rights && { roles_created: rights.created, ...rightsCounts(rights) }
+        return printJson({ [direction === 'down' ? 'taken_back' : 'applied']: changed, ...told, migrations })
+      }
       for (const name of changed) print(`${direction === 'down' ? 'took back' : 'applied'} ${name}`)
-      if (changed.length === 0 && direction !== 'status') print('Nothing to do.')
+      if (rights) print(rightsText(rights))
+      if (changed.length === 0 && !rights && direction !== 'status') print('Nothing to do.')
       print(
         table(migrations, [
           { title: 'migration', value: ({ name }) => name },
@@ -37,6 +47,17 @@ export function migrateCommand(): Command {
         ]),
       )
     })
+}
+
+function rightsCounts({ granted, revoked }: RightsChange) {
+  return { rights_granted: granted.length, rights_taken_back: revoked.length }
+}
+
+function rightsText({ created, granted, revoked }: RightsChange): string {
+  return [
+    ...created.map((role) => `created role ${role}`),
+    `granted ${counted(granted.length, 'right')} to lcic_migrator, lcic_writer and lcic_reader, and took back ${revoked.length}`,
+  ].join('\n')
 }
 
 /** @throws {UsageError} where more than the form of the tables would go */
