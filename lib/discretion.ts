@@ -24,7 +24,8 @@ function withoutIPv6(word: string): string {
   for (const { index } of word.matchAll(/(?<=^|[:g-z_])(?=[\da-f:])/gi)) {
     for (const end of [word.length, word.length - 1]) {
       const address = word.slice(index, end)
-      if (address === '::1') return word
+      // Node writes the port behind it as one more colon.
+      if (/^::1(:\d{1,5})?$/.test(address)) return word
       if (isIPv6(address)) return `${word.slice(0, index)}(address)${word.slice(end)}`
     }
   }

@@ -165,7 +165,9 @@ async function readOnce(
     if (failure) return { ...nothingRead, outcome: failure.kind, failure }
     if (isNotTheRooms(error, patience.signal)) throw error
     // A defect of this program that this room brings to light: other rooms are not to suffer for it.
-    context.log.error({ roomId: attempt.lease.roomId, attempt: attempt.number, err: error }, 'unexpected error')
+    const { lease, number, requestIds } = attempt
+    const subject = { roomId: lease.roomId, attempt: number, requestId: requestIds.at(-1) }
+    context.log.error({ ...subject, err: error }, 'unexpected error')
     const detail = describeError(error).message
     return {
       ...nothingRead,
@@ -206,14 +208,14 @@ async function abandon(
   const { roomId } = attempt.lease
   const stopped = signal?.aborted ?? false
   if (!stopped && !(error instanceof ArchiveError) && !isDatabaseTrouble(error))
-    log.error({ roomId, attempt: attempt.number, err: error }, 'attempt failed')
+    log.error({ roomId, attempt: attempt.number, requestId: attempt.requestIds.at(-1), err: error }, 'attempt failed')
   try {
     if (stopped) await giveBack(context, attempt, 'Stopped before it was done.')
     else await giveBack(context, attempt, describeError(error).message, 'failed')
   } catch (cause) {
     // The lease runs out by itself, and the next attempt closes the run.
-    const reason = describeError(cause).message
-    log.warn({ roomId, attempt: attempt.number, reason }, 'the room could not be given back')
+    const { code, message: reason } = describeError(cause)
+    log.warn({ roomId, attempt: attempt.number, code, reason }, 'the room could not be given back')
   }
 }
 

@@ -67,7 +67,7 @@ export async function deferRoom(
     if (!job) throw new LeaseLostError()
     return { state: job.state, ...(job.dueAt && { dueAt: job.dueAt }), message }
   })
-  if (deferred.state === 'failed') log.error({ roomId, attempt, code, requestId }, deferred.message)
+  if (deferred.state === 'failed') log.error({ roomId, attempt, kind, code, requestId }, deferred.message)
   return deferred
 }
 

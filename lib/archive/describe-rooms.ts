@@ -54,7 +54,8 @@ export async function describeRooms(
     }
     // Nice to have, and no reason to end anything. What is not about the room itself the others would meet, too.
     stopped ||= !mayConcernRoom(code) || ++refusals >= REFUSALS_TO_STOP
-    log.warn({ roomId, code, requestId }, stopped ? 'rooms cannot be described now' : 'the room cannot be described')
+    const what = stopped ? 'rooms cannot be described now' : 'the room cannot be described'
+    log.warn({ roomId, kind, code, requestId }, what)
   }
 
   async function work(): Promise<void> {

@@ -77,7 +77,7 @@ export async function pullPages(
 
 async function requestPage(
   context: ArchiveContext,
-  { lease, requestIds }: Attempt,
+  { lease, number: attempt, requestIds }: Attempt,
   page: number,
   patience: Patience,
 ): Promise<StatisticsPage> {
@@ -87,7 +87,7 @@ async function requestPage(
     context,
     {
       action: 'DescribeRoomStatistics',
-      subject: { roomId, page },
+      subject: { roomId, attempt, page },
       send: (options) => lcic.describeRoomStatistics(roomId, page, options),
       requestIds,
       async keepAlive() {

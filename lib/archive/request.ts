@@ -30,15 +30,26 @@ export async function request<Answer extends { readonly requestId: string }>(
 ): Promise<Answer> {
   const failures = new Map<string, { count: number; since: number }>()
 
+  /** When the last request left. */
+  let sentAt = clock.now()
+
   async function sendOnce(): Promise<Answer> {
     const slot = await budget.take(action, { mostMs: deadline - clock.now(), signal, keepAlive })
     const answer = await send({
-      beforeSend: slot.use,
+      beforeSend() {
+        sentAt = clock.now()
+        slot.use()
+      },
       ...(signal && { signal }),
       ...(requestTimeoutMs !== undefined && { timeoutMs: requestTimeoutMs }),
     })
     requestIds.push(answer.requestId)
+    log.debug({ ...subject, action, requestId: answer.requestId, durationMs: tookMs() }, 'answer')
     return answer
+  }
+
+  function tookMs(): number {
+    return Math.round(clock.now() - sentAt)
   }
 
   /** Sleeps before the next try, or throws what makes it pointless. */
@@ -50,14 +61,15 @@ export async function request<Answer extends { readonly requestId: string }>(
     if (!(error instanceof SourceError) || error.code === OUT_OF_BUDGET) throw error
     const { kind, code, requestId } = error
     if (requestId !== undefined) requestIds.push(requestId)
-    if (kind === 'unknown') log.warn({ ...subject, action, code, requestId }, 'unknown code')
+    const failure = { ...subject, action, kind, code, requestId, durationMs: tookMs() }
+    if (kind === 'unknown') log.warn(failure, 'unknown code')
     if (kind === 'throttled') await budget.pushBack(action, error.retryAfterMs ?? 0)
     const now = clock.now()
     const { count, since } = failures.get(kind) ?? { count: 0, since: now }
     failures.set(kind, { count: count + 1, since })
     const delayMs = retryDelayMs(kind, { failures: count + 1, waitedMs: now - since, waitMs })
     if (delayMs === undefined || now + delayMs >= deadline) throw error
-    log.debug({ ...subject, action, code, requestId, delayMs }, 'retry')
+    log.debug({ ...failure, delayMs }, 'retry')
     observe?.({ type: 'refused', code, retryInMs: delayMs })
     await keepAlive?.()
     await clock.sleep(delayMs, signal)

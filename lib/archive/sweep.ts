@@ -62,7 +62,8 @@ async function sweepApp(
   sdkAppId: bigint,
   { lookbackMs, span: given, deadline, signal }: SweepOptions,
 ): Promise<SweepReport> {
-  const { db, log, now, observe } = context
+  const { db, log, now, clock, observe } = context
+  const began = clock.now()
   const span = given ?? (await nextSpan())
   const patience: Patience = { waitMs: 0, ...(deadline !== undefined && { deadline }), ...(signal && { signal }) }
   /** Whether each room seen is over. */
@@ -98,7 +99,9 @@ async function sweepApp(
   } else if (!failure) {
     await extendSwept(db, { sdkAppId, now: now(), seen: span, lookbackMs })
   }
-  log[failure ? 'error' : 'info']({ ...report, sdkAppId: String(sdkAppId), endedRooms: endedRooms.length }, 'sweep')
+  const durationMs = Math.round(clock.now() - began)
+  const facts = { ...report, endedRooms: endedRooms.length, requestId: requestIds.at(-1), durationMs }
+  log[failure ? 'error' : 'info'](facts, 'sweep')
   if (failure?.isRefused && !mayConcernApp(failure.code)) {
     throw new ConfigurationError(failure.code, `App ${sdkAppId}: ${failure.reason}`)
   }

@@ -129,7 +129,8 @@ export async function work(
   /** Waits a little longer each time, or ends the work where waiting is pointless. */
   async function endureTrouble(error: unknown): Promise<void> {
     troubles++
-    log.warn({ reason: describeError(error).message, troubles }, 'trouble with the database')
+    const { code, message: reason } = describeError(error)
+    log.warn({ code, reason, troubles }, 'trouble with the database')
     if (troubles === 2) context.observe?.({ type: 'database_lost' })
     if (isConnectionProblem(error)) {
       unreachableSince ??= clock.now()

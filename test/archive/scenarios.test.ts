@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { archiveRoom } from '../../lib/archive/archive-room'
 import type { ArchiveContext } from '../../lib/archive/context'
@@ -7,6 +6,7 @@ import { describeRooms } from '../../lib/archive/describe-rooms'
 import { readFailedRooms, readStatus } from '../../lib/db/read-status'
 import { retryRooms } from '../../lib/db/retry-rooms'
 import type { SimulatedRoom } from '../../lib/simulator'
+import { testLog } from '../support/log-directory'
 import { beginning, callBack, DAY, HOUR, MINUTE, openTimeline, sweepOnce, type Timeline } from '../support/timeline'
 import { expectTruth } from '../support/truth'
 
@@ -15,7 +15,10 @@ let logged: Record<string, unknown>[]
 
 async function open(options: Parameters<typeof openTimeline>[0] = {}): Promise<void> {
   logged = []
-  const log = pino({ level: 'error' }, { write: (line: string) => logged.push(JSON.parse(line)) })
+  const log = testLog((line) => {
+    const event: Record<string, unknown> = JSON.parse(line)
+    if (Number(event.level) >= 50) logged.push(event)
+  })
   timeline = await openTimeline({ log, ...options })
 }
 beforeEach(() => open())
@@ -81,7 +84,7 @@ test('one that is never ready fails after a week, loudly, and can be tried again
   const requests = timeline.asked(room.roomId)
   expect(requests.length).toBeLessThan(200)
   expect(logged).toContainEqual(
-    expect.objectContaining({ roomId: Number(room.roomId), msg: expect.stringContaining('given up') }),
+    expect.objectContaining({ roomId: String(room.roomId), msg: expect.stringContaining('given up') }),
   )
   const status = await readStatus(timeline.db, { now: timeline.context.now() })
   expect(status.days).toMatchObject([{ ended: 1, archived: 0, waiting: 0, failed: 1, gap: 0 }])

@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ConfigurationError, type RoomReport } from '../../lib/archive/archive-room'
 import { archiveRooms } from '../../lib/archive/archive-rooms'
@@ -14,6 +13,7 @@ import { claimRoom, LEASE_MS } from '../../lib/db/leases'
 import { releaseJob } from '../../lib/db/settle-job'
 import type { JobState } from '../../lib/db/tables'
 import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
+import { testLog } from '../support/log-directory'
 
 let archive: TestArchive
 let context: ArchiveContext
@@ -281,7 +281,7 @@ test('a database that answers with errors alone ends the work after ten', async 
   await addRooms(...small(3))
   await sql`alter table archive.jobs rename to jobs_elsewhere`.execute(archive.db)
   const lines: string[] = []
-  const log = pino({ level: 'warn' }, { write: (line) => lines.push(line) })
+  const log = testLog((line) => lines.push(line))
   const hasty = { ...context, clock: hastyClock, log }
   await expect(workOff({ until: 'stopped' }, hasty)).rejects.toThrow('archive.jobs')
   expect(lines.filter((line) => line.includes('trouble with the database'))).toHaveLength(10)

@@ -121,7 +121,7 @@ function addressIn(text: string): string | undefined {
     /(?<![\w.:])[\da-f]*:[\da-f:.]*:[\da-f:.]*(?![\w:])|(?<![\d.])\d{1,3}(\.\d{1,3}){3}(?!\.?\d)/gi,
   )) {
     const address = isIP(word) ? word : word.replace(/[:.]$/, '')
-    const isOwn = /^(127\.|0\.0\.0\.0$|::1?$|::ffff:127\.)/.test(address)
+    const isOwn = /^(127\.|0\.0\.0\.0$|::$|::1(:\d{1,5})?$|::ffff:127\.)/.test(address)
     if (isIP(address) && !isOwn) return `the address ${address}`
   }
   return undefined
