@@ -1,5 +1,5 @@
 import jsonBigint from 'json-bigint'
-import { z } from 'zod'
+import * as z from 'zod'
 import { SourceError } from './errors'
 
 /** Whole numbers that JavaScript would round come as strings of their digits. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
 import { readLosslessResponse } from './lossless-json'

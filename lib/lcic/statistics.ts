@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
 import { readLosslessResponse } from './lossless-json'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { UsageError } from '../errors'
 import { INT8_MAX } from '../lcic/values'
 import { momentOf } from '../moment'

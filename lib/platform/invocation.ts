@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What SCF tells a function of one invocation; fields that it may not give are not needed. Source: SCF's Node.js runtime. */
 const contextSchema = z.looseObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { faultKinds } from './faults'
 
 const rate = z.number().int().min(0)

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { generateSchool } from './generation'
 import { type roomSchema, scenarioSchema } from './scenario-schema'
 import { type RoomDescription, School } from './school'
