@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
+import * as z from 'zod'
 import { durationOf } from './duration'
 import { UsageError } from './errors'
 
@@ -196,7 +196,8 @@ function isLoopbackAddress(text: string): boolean {
   return isLoopback(urlOf(`http://${text}`)?.hostname ?? '')
 }
 
-function isLoopback(hostname: string): boolean {
+/** Whether an address, as URLs name it, is this machine's own. */
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 }
 

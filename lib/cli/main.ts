@@ -9,6 +9,7 @@ import { ScenarioError } from '../simulator'
 import { archiveCommand } from './archive'
 import { backfillCommand } from './backfill'
 import { demoCommand } from './demo'
+import { doctorCommand } from './doctor'
 import { ExitCode, setExitCode } from './exit-code'
 import { migrateCommand } from './migrate'
 import { endQuietlyWithReaders, remark } from './output'
@@ -38,6 +39,7 @@ function createProgram(): Command {
     sweepCommand,
     backfillCommand,
     statusCommand,
+    doctorCommand,
     retryCommand,
     replayCommand,
     sqlCommand,

@@ -35,6 +35,8 @@ test('lcic-archive --help', async () => {
                                       then work off what is due
       status [options]                show how complete the archive is: what LCIC
                                       says ended beside what is archived
+      doctor [options]                check credentials, clock, LCIC, the database
+                                      and its rights, and say what to mend
       retry [options] [room_id...]    make jobs due again
       replay [options] [room_id...]   rebuild rooms from the raw pages in the
                                       database, without a request to LCIC
@@ -195,6 +197,33 @@ test('lcic-archive status --help', async () => {
       $ lcic-archive status
       $ lcic-archive status --failed
       $ lcic-archive status --json | jq .problems
+
+    "
+  `)
+})
+
+test('lcic-archive doctor --help', async () => {
+  expect(await helpOf('doctor')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive doctor [options]
+
+    check credentials, clock, LCIC, the database and its rights, and say what to
+    mend
+
+    Options:
+      --json      print one JSON document
+      -h, --help  display help for command
+
+    One line for each thing that archiving depends on: pass; warn, it works and could be safer; fail, with what to mend; or
+    skip, where something it needs has failed. It sends LCIC a handful of requests, each in a slot of the shared budget, and
+    changes nothing. Run it where the workers run, in their environment: what is right on one machine may not be on another.
+
+    How far the archive is, and what is overdue, lcic-archive status says.
+
+    Exit code: 0 nothing has failed, 2 something has to be mended, 3 LCIC or the database is out of reach.
+
+    Examples:
+      $ lcic-archive doctor
+      $ lcic-archive doctor --json | jq '.checks[] | select(.status != "pass")'
 
     "
   `)

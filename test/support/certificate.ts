@@ -1,0 +1,20 @@
+/** Of localhost and 127.0.0.1, signed by itself, valid from 2020 to 2120: for servers that tests start, and nothing else. */
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBaDCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFGRmSalZeYzqAf3
+G9LfrBPja2Ltw0pi3pkPZjP1vviRnVxgj5lr4UPx50HrU7vfWHVvGrEWhV/dBrYp
+Eevfp3SjTjBMMA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMwEYIJbG9jYWxob3N0
+hwR/AAABMB0GA1UdDgQWBBQLTE1G8Qjigi0Raz1CaXDCT0iPYzAKBggqhkjOPQQD
+AgNJADBGAiEA5Pm+JqkIwXFSXjthsypyAg56AJ5QxzDt67wq3uvMRdoCIQDrQ71R
+s91xlxCKPlvDAXOxG0a5ihz/l0E20Gpjtyi4TQ==
+-----END CERTIFICATE-----
+`
+
+/** Its private key, a secret to nobody. */
+export const certificateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgkTzVWqmb5S1FMneD
+pu8TIrvRRtC/6xlQ4pnQsVF3HOihRANCAARRkZkmpWXmM6gH9xvS36wT42ti7cNK
+Yt6ZD2Yz9b74kZ1cYI+Za+FD8edB61O731h1bxqxFoVf3Qa2KRHr36d0
+-----END PRIVATE KEY-----
+`
