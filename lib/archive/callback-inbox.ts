@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
-import { isConnectionProblem } from '../db/connect'
+import { isConnectionProblem, isDataRefusal } from '../db/connect'
 import type { Instant } from '../db/instant'
-import { type RoomEndCallback, storeCallbacks } from '../db/store-callbacks'
+import { type RoomEndCallback, type StoredCallbacks, storeCallbacks } from '../db/store-callbacks'
 import type { Database } from '../db/tables'
 
 /** Takes in callbacks; those that come together are stored together. */
@@ -31,42 +31,74 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-export function createCallbackInbox({ db, now }: { db: Kysely<Database>; now: () => Instant }): CallbackInbox {
-  const waiting: Waiting[] = []
-  let isStoring = false
+/** It uses two connections at most. */
+export function createCallbackInbox({
+  db,
+  now,
+  mostWaiting = MOST_WAITING,
+}: {
+  db: Kysely<Database>
+  now: () => Instant
+  mostWaiting?: number
+}): CallbackInbox {
+  let waiting = 0
+  /** Rooms whose jobs are locked for long are waited for here, so that no other callback waits behind theirs. */
+  const patient = createLane((batch) => settle(batch, { waits: true }))
+  const quick = createLane((batch) => settle(batch, { waits: false }))
 
-  async function storeAll(): Promise<void> {
-    isStoring = true
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, BATCH)
-      const callbacks = batch.map(({ callback }) => callback)
-      try {
-        const isDue = await storeOnceMore(callbacks)
-        for (const { resolve } of batch) resolve(isDue)
-      } catch (error) {
-        for (const { reject } of batch) reject(error)
+  async function settle(batch: readonly Waiting[], { waits }: { waits: boolean }): Promise<void> {
+    try {
+      const { isDue, lockedRooms } = await storeOnceMore(batch, waits)
+      for (const item of batch) {
+        if (lockedRooms.has(item.callback.roomId)) patient.put(item)
+        else item.resolve(isDue)
       }
+    } catch (error) {
+      // One that the database refuses for what it is must not take the others along.
+      if (batch.length > 1 && isDataRefusal(error)) for (const item of batch) await settle([item], { waits })
+      else for (const { reject } of batch) reject(error)
     }
-    isStoring = false
   }
 
   /** A connection that was kept for long may turn out to be gone when it is used. */
-  async function storeOnceMore(callbacks: readonly RoomEndCallback[]): Promise<boolean> {
+  async function storeOnceMore(batch: readonly Waiting[], waits: boolean): Promise<StoredCallbacks> {
+    const callbacks = batch.map(({ callback }) => callback)
     try {
-      return await storeCallbacks(db, { callbacks, now: now() })
+      return await storeCallbacks(db, { callbacks, now: now(), waits })
     } catch (error) {
       if (!isConnectionProblem(error)) throw error
-      return storeCallbacks(db, { callbacks, now: now() })
+      return storeCallbacks(db, { callbacks, now: now(), waits })
     }
   }
 
   return {
-    receive(callback) {
-      if (waiting.length >= MOST_WAITING) return Promise.reject(new InboxFullError())
-      return new Promise((resolve, reject) => {
-        waiting.push({ callback, resolve, reject })
-        if (!isStoring) void storeAll()
-      })
+    async receive(callback) {
+      if (waiting >= mostWaiting) throw new InboxFullError()
+      waiting++
+      try {
+        return await new Promise((resolve, reject) => quick.put({ callback, resolve, reject }))
+      } finally {
+        waiting--
+      }
+    },
+  }
+}
+
+/** Gives what is put in to `settle`, which must not throw, in batches: one after the other, all that came meanwhile. */
+function createLane(settle: (batch: readonly Waiting[]) => Promise<void>): { put(item: Waiting): void } {
+  const items: Waiting[] = []
+  let isSettling = false
+
+  async function settleAll(): Promise<void> {
+    isSettling = true
+    while (items.length > 0) await settle(items.splice(0, BATCH))
+    isSettling = false
+  }
+
+  return {
+    put(item) {
+      items.push(item)
+      if (!isSettling) void settleAll()
     },
   }
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import type { CallbackConfig } from '../config'
+import { isDatabaseTrouble, isDataRefusal } from '../db/connect'
 import type { Instant } from '../db/instant'
 import type { Database } from '../db/tables'
 import { describeError } from '../errors'
@@ -13,6 +14,10 @@ export interface CallbackAnswer {
   readonly body: { readonly error_code: number; readonly error?: string }
   /** Whether a room is due now that nobody works on. */
   readonly isDue: boolean
+  /** `accepted`: stored; `ignored`: of an event that means nothing to the archive. */
+  readonly outcome: 'accepted' | 'ignored' | 'refused'
+  /** Why it was refused: `E_CALLBACK_…`. */
+  readonly code?: string
 }
 
 export type CallbackReceiver = (
@@ -41,32 +46,37 @@ export function createCallbackReceiver({
   const refusals = createRefusalLog(clock)
 
   return async ({ method, body }, log) => {
-    if (method !== 'POST') return refused(405, 'Callbacks are sent by POST.')
+    if (method !== 'POST') return refused(405, 'E_CALLBACK_METHOD', 'Callbacks are sent by POST.')
     try {
       const { eventType, sdkAppId, endedRoomId: roomId } = readCallback(body, config, clock.now())
       if (roomId === null) {
         log.debug({ eventType }, 'callback ignored')
-        return { status: 200, body: { error_code: 0 }, isDue: false }
+        return { ...taken, isDue: false, outcome: 'ignored' }
       }
       const isDue = await inbox.receive({ roomId, sdkAppId, eventType, body })
       log.info({ roomId, isDue }, 'callback')
-      return { status: 200, body: { error_code: 0 }, isDue }
+      return { ...taken, isDue, outcome: 'accepted' }
     } catch (error) {
       if (error instanceof CallbackError) {
         refusals.note(log, error.code, error.message)
-        return refused(error.httpStatus, error.message)
+        return refused(error.httpStatus, error.code, error.message)
       }
-      const { code = 'E_UNEXPECTED', message } = error instanceof InboxFullError ? full : describeError(error)
-      refusals.note(log, code, message)
-      return refused(503, 'It cannot be stored now; call again.')
+      if (error instanceof InboxFullError) {
+        refusals.note(log, 'E_CALLBACK_INBOX', 'The database does not keep up with callbacks.')
+        return refused(503, 'E_CALLBACK_INBOX', 'There are too many at once; call again.')
+      }
+      const { code = 'E_UNEXPECTED', message } = describeError(error)
+      // What is not the database's doing is a mistake of this program: its place is wanted, too.
+      refusals.note(log, code, message, isDatabaseTrouble(error) || isDataRefusal(error) ? undefined : error)
+      return refused(503, 'E_CALLBACK_NOT_STORED', 'It cannot be stored now; call again.')
     }
   }
 }
 
-const full = { code: 'E_CALLBACK_INBOX', message: 'The database does not keep up with callbacks.' }
+const taken = { status: 200, body: { error_code: 0 } } as const
 
-function refused(status: CallbackAnswer['status'], error: string): CallbackAnswer {
-  return { status, body: { error_code: status, error }, isDue: false }
+function refused(status: CallbackAnswer['status'], code: string, error: string): CallbackAnswer {
+  return { status, body: { error_code: status, error }, isDue: false, outcome: 'refused', code }
 }
 
 /** Refusals for one and the same reason are told once in so long: anybody can cause as many as they like. */
@@ -75,13 +85,16 @@ const TELL_EVERY_MS = 10_000
 function createRefusalLog(clock: { now(): number }) {
   const told = new Map<string, { at: number; untold: number }>()
   return {
-    note(log: Logger, code: string, reason: string): void {
+    note(log: Logger, code: string, reason: string, err?: unknown): void {
       const { at = Number.NEGATIVE_INFINITY, untold = 0 } = told.get(code) ?? {}
       if (Math.abs(clock.now() - at) < TELL_EVERY_MS) {
         told.set(code, { at, untold: untold + 1 })
         return
       }
-      log.warn({ code, reason, untold }, 'callback refused')
+      log[err === undefined ? 'warn' : 'error'](
+        { code, reason, untold, ...(err !== undefined && { err }) },
+        'callback refused',
+      )
       told.set(code, { at: clock.now(), untold: 0 })
     },
   }

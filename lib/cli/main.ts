@@ -16,6 +16,7 @@ import { endQuietlyWithReaders, remark } from './output'
 import { replayCommand } from './replay'
 import { retryCommand } from './retry'
 import { runCommand } from './run'
+import { serveCommand } from './serve'
 import { InterruptedError, interruption, listenForSignals } from './signals'
 import { simulateCommand } from './simulate'
 import { sqlCommand } from './sql'
@@ -36,6 +37,7 @@ function createProgram(): Command {
   const commands = [
     archiveCommand,
     runCommand,
+    serveCommand,
     sweepCommand,
     backfillCommand,
     statusCommand,

@@ -12,30 +12,56 @@ export interface RoomEndCallback {
   readonly body: string
 }
 
+export interface StoredCallbacks {
+  /** A room that was named is due now, and nobody works on it. */
+  readonly isDue: boolean
+  /** Rooms whose jobs are locked at this moment: their callbacks were not stored. */
+  readonly lockedRooms: ReadonlySet<bigint>
+}
+
 /**
  * Stores callbacks and hints at their rooms, in one transaction: both are there, or neither.
  *
- * @returns whether one of the rooms is due now, and nobody works on it
+ * A job is locked while its room's snapshot is written: seconds, for a large class. Unless `waits`, callbacks that name
+ * such a room are left out, so that they hold up no other.
  */
 export async function storeCallbacks(
   db: Kysely<Database>,
-  { callbacks, now }: { callbacks: readonly RoomEndCallback[]; now: Instant },
-): Promise<boolean> {
-  const roomIds = callbacks.map(({ roomId }) => String(roomId))
+  { callbacks, now, waits = true }: { callbacks: readonly RoomEndCallback[]; now: Instant; waits?: boolean },
+): Promise<StoredCallbacks> {
   return db.transaction().execute(async (tx) => {
+    const lockedRooms = waits ? new Set<bigint>() : await lockedAmong(tx, callbacks)
+    const stored = callbacks.filter(({ roomId }) => !lockedRooms.has(roomId))
+    if (stored.length === 0) return { isDue: false, lockedRooms }
+    const roomIds = stored.map(({ roomId }) => String(roomId))
     await sql`
       insert into archive.callbacks (received_at, event_type, room_id, body)
       select ${now}, event_type, room_id, body
       from unnest(
-        ${callbacks.map(({ eventType }) => eventType)}::text[],
+        ${stored.map(({ eventType }) => eventType)}::text[],
         ${roomIds}::bigint[],
-        ${callbacks.map(({ body }) => body)}::json[]) as callback (event_type, room_id, body)`.execute(tx)
-    await hintRooms(tx, { hints: callbacks, hintedBy: 'callback', now })
+        ${stored.map(({ body }) => body)}::json[]) as callback (event_type, room_id, body)`.execute(tx)
+    await hintRooms(tx, { hints: stored, hintedBy: 'callback', now })
     const { rows } = await sql<{ waits: boolean }>`
       select exists (
         select from archive.jobs
         where room_id = any (${roomIds}::bigint[]) and state = 'pending' and due_at <= ${now}
           and (lease_until is null or lease_until <= ${now})) as waits`.execute(tx)
-    return rows[0]?.waits ?? false
+    return { isDue: rows[0]?.waits ?? false, lockedRooms }
   })
+}
+
+/** Locks the jobs of all others, in the order in which everybody does. */
+async function lockedAmong(tx: Kysely<Database>, callbacks: readonly RoomEndCallback[]): Promise<Set<bigint>> {
+  const { rows } = await sql<{ room_id: bigint }>`
+    with free as materialized (
+      select room_id from archive.jobs
+      where room_id = any (${[...new Set(callbacks.map(({ roomId }) => String(roomId)))]}::bigint[])
+      order by room_id
+      for update skip locked
+    )
+    select room_id from archive.jobs
+    where room_id = any (${callbacks.map(({ roomId }) => String(roomId))}::bigint[])
+      and room_id not in (select room_id from free)`.execute(tx)
+  return new Set(rows.map(({ room_id }) => room_id))
 }

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { CallbackConfig } from '../config'
 import { ArchiveError } from '../errors'
 import { parseLossless } from './lossless-json'
@@ -37,8 +37,8 @@ const MOST_AHEAD_MS = 6 * 3_600_000
 
 /**
  * Reads a callback, and checks who sent it: `Sign` is the MD5 of the key and `ExpireTime`, in lower-case hex. Fields and
- * events that are not known are accepted. Source: the callbacks of Tencent's interactive whiteboard, which LCIC's are
- * assumed to equal.
+ * events that are not known are accepted, and no digit of an id is lost. Source: the callbacks of Tencent's interactive
+ * whiteboard, which LCIC's are assumed to equal.
  *
  * @param nowMs milliseconds since the epoch
  * @throws {CallbackError}
@@ -48,16 +48,27 @@ export function readCallback(
   { key, acceptUnsigned, sdkAppIds }: CallbackConfig,
   nowMs: number,
 ): Callback {
-  const { EventType, SdkAppId = null, ExpireTime, Sign } = readEnvelope(body)
+  if (Buffer.byteLength(body) > MOST_CALLBACK_BYTES) {
+    throw new CallbackError('E_CALLBACK_TOO_LARGE', `A callback has at most ${MOST_CALLBACK_BYTES} bytes.`, 413)
+  }
+  // What anybody may send is read in the cheapest way; only what is signed is worth more.
+  const signed = parsed(body, JSON.parse)
+  const { ExpireTime, Sign } = fitting(signature, signed, 'ExpireTime or Sign has an impossible value')
   if (key !== undefined && (Sign || !acceptUnsigned)) {
     checkSignature({ key, expireTime: ExpireTime, sign: Sign }, nowMs)
   } else if (!acceptUnsigned) {
     throw new CallbackError('E_CALLBACK_NO_KEY', 'Callbacks cannot be checked: set LCIC_CALLBACK_KEY.', 401)
   }
-  if (sdkAppIds.length > 0 && SdkAppId !== null && !sdkAppIds.includes(SdkAppId)) {
+  const value = parsed(body, parseLossless)
+  if (!isStorableJson(value)) throw malformed('it has texts or depths that cannot be stored')
+  const envelope = fitting(announcement, value, 'it lacks an EventType, or SdkAppId is no whole number')
+  const { EventType: eventType, SdkAppId: sdkAppId = null } = envelope
+  if (sdkAppIds.length > 0 && sdkAppId !== null && !sdkAppIds.includes(sdkAppId)) {
     throw new CallbackError('E_CALLBACK_APP', 'The callback is of an app that LCIC_SDK_APP_IDS does not name.', 403)
   }
-  return { eventType: EventType, sdkAppId: SdkAppId, endedRoomId: EventType === 'RoomEnd' ? readRoomId(body) : null }
+  if (eventType !== 'RoomEnd') return { eventType, sdkAppId, endedRoomId: null }
+  const { EventData } = fitting(roomEnd, value, 'EventData has no RoomId from 1 to 2^63 - 1')
+  return { eventType, sdkAppId, endedRoomId: EventData.RoomId }
 }
 
 const id = z
@@ -65,40 +76,26 @@ const id = z
   .transform((digits) => BigInt(digits))
   .refine((value) => value <= INT8_MAX)
 
-const envelope = z.looseObject({
-  EventType: z.string().min(1).max(100),
-  SdkAppId: id.nullish(),
+const signature = z.looseObject({
   ExpireTime: z.union([z.number().int(), z.string().regex(/^\d{1,12}$/)]).nullish(),
   Sign: z.string().nullish(),
 })
 
+const announcement = z.looseObject({ EventType: z.string().min(1).max(100), SdkAppId: id.nullish() })
 const roomEnd = z.looseObject({ EventData: z.looseObject({ RoomId: id }) })
 
-function readEnvelope(body: string) {
-  if (Buffer.byteLength(body) > MOST_CALLBACK_BYTES) {
-    throw new CallbackError('E_CALLBACK_TOO_LARGE', `A callback has at most ${MOST_CALLBACK_BYTES} bytes.`, 413)
-  }
-  const { success, data } = envelope.safeParse(parsed(body, JSON.parse))
-  if (!success) throw malformed('it lacks an EventType, or a field of it has an impossible value')
-  return data
-}
-
-/** No digit of the id is lost, whatever its size. */
-function readRoomId(body: string): bigint {
-  const { success, data } = roomEnd.safeParse(parsed(body, parseLossless))
-  if (!success) throw malformed('EventData has no RoomId from 1 to 2^63 - 1')
-  return data.EventData.RoomId
-}
-
 function parsed(body: string, parse: (text: string) => unknown): unknown {
-  let value: unknown
   try {
-    value = parse(body)
+    return parse(body)
   } catch {
     throw malformed('it is not JSON')
   }
-  if (!isStorableJson(value)) throw malformed('it has texts or depths that cannot be stored')
-  return value
+}
+
+function fitting<T>(schema: z.ZodType<T>, value: unknown, why: string): T {
+  const { success, data } = schema.safeParse(value)
+  if (success) return data
+  throw malformed(why)
 }
 
 function malformed(why: string): CallbackError {
