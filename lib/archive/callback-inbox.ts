@@ -32,15 +32,7 @@ interface Waiting {
 }
 
 /** It uses two connections at most. */
-export function createCallbackInbox({
-  db,
-  now,
-  mostWaiting = MOST_WAITING,
-}: {
-  db: Kysely<Database>
-  now: () => Instant
-  mostWaiting?: number
-}): CallbackInbox {
+export function createCallbackInbox({ db, now }: { db: Kysely<Database>; now: () => Instant }): CallbackInbox {
   let waiting = 0
   /** Rooms whose jobs are locked for long are waited for here, so that no other callback waits behind theirs. */
   const patient = createLane((batch) => settle(batch, { waits: true }))
@@ -73,7 +65,7 @@ export function createCallbackInbox({
 
   return {
     async receive(callback) {
-      if (waiting >= mostWaiting) throw new InboxFullError()
+      if (waiting >= MOST_WAITING) throw new InboxFullError()
       waiting++
       try {
         return await new Promise((resolve, reject) => quick.put({ callback, resolve, reject }))

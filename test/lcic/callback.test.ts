@@ -1,0 +1,203 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { CallbackConfig } from '../../lib/config'
+import { CallbackError, MOST_CALLBACK_BYTES, readCallback, signCallback } from '../../lib/lcic/callback'
+
+const now = Date.parse('2026-03-02T08:00:00Z')
+const inMinutes = (minutes: number) => now / 1000 + minutes * 60
+const signed: CallbackConfig = { key: 'a callback key', acceptUnsigned: false, sdkAppIds: [] }
+const unsigned: CallbackConfig = { acceptUnsigned: true, sdkAppIds: [] }
+
+/** A callback as text, so that ids beyond 2^53 keep their digits. */
+function roomEnd({
+  roomId = '312345678',
+  expireTime = inMinutes(5),
+  sign = signCallback('a callback key', expireTime),
+  more = '',
+}: {
+  roomId?: string
+  expireTime?: number | string
+  sign?: string
+  more?: string
+} = {}): string {
+  return `{"Timestamp":${now / 1000},"SdkAppId":1400000001,"ExpireTime":${JSON.stringify(expireTime)},"Sign":"${sign}",
+    "EventType":"RoomEnd","EventData":{"RoomId":${roomId}}${more}}`
+}
+
+function refusalOf(body: string, config: CallbackConfig = signed, at = now): [string, number] {
+  try {
+    readCallback(body, config, at)
+  } catch (error) {
+    if (error instanceof CallbackError) return [error.code, error.httpStatus]
+    throw error
+  }
+  return ['accepted', 200]
+}
+
+test('the signature is the MD5 of key and ExpireTime, as in the documented example', () => {
+  expect(signCallback('NjFGoDEy', 1614151508)).toBe('b9454ab5a85f9b7ad36071f5688ed34d')
+  const config = { ...signed, key: 'NjFGoDEy' }
+  const body = roomEnd({ expireTime: 1614151508, sign: 'b9454ab5a85f9b7ad36071f5688ed34d' })
+  expect(refusalOf(body, config, 1614151508_000)).toEqual(['accepted', 200])
+  expect(refusalOf(body, config, 1614151509_000)).toEqual(['E_CALLBACK_EXPIRED', 401])
+})
+
+test('a signed callback names its event, its app, and the room that ended', () => {
+  expect(readCallback(roomEnd(), signed, now)).toEqual({
+    eventType: 'RoomEnd',
+    sdkAppId: 1400000001n,
+    endedRoomId: 312345678n,
+  })
+})
+
+test('ExpireTime may come as digits in a string, and ids, too', () => {
+  const body = roomEnd({ roomId: '"9223372036854775807"', expireTime: String(inMinutes(5)) })
+  expect(readCallback(body, signed, now).endedRoomId).toBe(2n ** 63n - 1n)
+})
+
+test('fields and events that are not known are accepted; only the end of a class names a room', () => {
+  const more = ',"New":{"Field":[1,null]}'
+  expect(readCallback(roomEnd({ more }), signed, now).endedRoomId).toBe(312345678n)
+  for (const event of ['RoomStart', 'MemberJoin', 'never seen before']) {
+    const body = roomEnd().replace('"RoomEnd"', JSON.stringify(event))
+    expect(readCallback(body, signed, now)).toMatchObject({ eventType: event, endedRoomId: null })
+  }
+  // Of other events the data need have no form.
+  expect(readCallback('{"EventType":"RecordFinish","EventData":7}', unsigned, now).endedRoomId).toBeNull()
+})
+
+test.each([
+  ['a wrong signature', roomEnd({ sign: signCallback('another key', inMinutes(5)) }), 'E_CALLBACK_SIGNATURE', 401],
+  [
+    'upper case',
+    roomEnd({ sign: signCallback('a callback key', inMinutes(5)).toUpperCase() }),
+    'E_CALLBACK_SIGNATURE',
+    401,
+  ],
+  ['another length', roomEnd({ sign: 'é' }), 'E_CALLBACK_SIGNATURE', 401],
+  [
+    'that of another time',
+    roomEnd({ sign: signCallback('a callback key', inMinutes(6)) }),
+    'E_CALLBACK_SIGNATURE',
+    401,
+  ],
+  ['no signature', roomEnd({ sign: '' }), 'E_CALLBACK_UNSIGNED', 401],
+  ['no ExpireTime', '{"EventType":"RoomEnd","Sign":"a"}', 'E_CALLBACK_UNSIGNED', 401],
+  ['one that expired a second ago', roomEnd({ expireTime: now / 1000 - 1 }), 'E_CALLBACK_EXPIRED', 401],
+  [
+    'one that is valid for more than six hours',
+    roomEnd({ expireTime: inMinutes(360) + 1 }),
+    'E_CALLBACK_FAR_FUTURE',
+    401,
+  ],
+  ['an endless one', roomEnd({ expireTime: '999999999999' }), 'E_CALLBACK_FAR_FUTURE', 401],
+  ['something that is no JSON', 'EventType=RoomEnd', 'E_CALLBACK_MALFORMED', 400],
+  ['nothing', '', 'E_CALLBACK_MALFORMED', 400],
+  ['a list', '[]', 'E_CALLBACK_MALFORMED', 400],
+  ['null', 'null', 'E_CALLBACK_MALFORMED', 400],
+  ['no event', roomEnd().replace('EventType', 'Event'), 'E_CALLBACK_MALFORMED', 400],
+  ['an end of no room', roomEnd().replace('RoomId', 'Room'), 'E_CALLBACK_MALFORMED', 400],
+  ['room 0', roomEnd({ roomId: '0' }), 'E_CALLBACK_MALFORMED', 400],
+  ['room -1', roomEnd({ roomId: '-1' }), 'E_CALLBACK_MALFORMED', 400],
+  ['room 1.5', roomEnd({ roomId: '1.5' }), 'E_CALLBACK_MALFORMED', 400],
+  ['a room beyond 2^63 - 1', roomEnd({ roomId: '9223372036854775808' }), 'E_CALLBACK_MALFORMED', 400],
+  ['a NUL, which PostgreSQL cannot hold', roomEnd({ more: ',"A":"\\u0000"' }), 'E_CALLBACK_MALFORMED', 400],
+  ['half a character', roomEnd({ more: ',"A":"\\ud800"' }), 'E_CALLBACK_MALFORMED', 400],
+  ['depths', roomEnd({ more: `,"A":${'['.repeat(30_000)}${']'.repeat(30_000)}` }), 'E_CALLBACK_MALFORMED', 400],
+  ['one byte too many', roomEnd().padEnd(MOST_CALLBACK_BYTES + 1), 'E_CALLBACK_TOO_LARGE', 413],
+  ['too many bytes in few characters', `{"A":"${'课'.repeat(22_000)}"}`, 'E_CALLBACK_TOO_LARGE', 413],
+])('%s is refused', (_, body, code, status) => {
+  expect(refusalOf(body)).toEqual([code, status])
+})
+
+test('64 KB are accepted, and six hours', () => {
+  expect(refusalOf(roomEnd().padEnd(MOST_CALLBACK_BYTES))).toEqual(['accepted', 200])
+  expect(refusalOf(roomEnd({ expireTime: inMinutes(360) }))).toEqual(['accepted', 200])
+  expect(refusalOf(roomEnd({ expireTime: now / 1000 }))).toEqual(['accepted', 200])
+})
+
+describe('what is not signed', () => {
+  const body = roomEnd({ sign: '' })
+
+  test('is refused where no key is set, whatever it says', () => {
+    for (const text of [body, roomEnd()]) {
+      expect(refusalOf(text, { acceptUnsigned: false, sdkAppIds: [] })).toEqual(['E_CALLBACK_NO_KEY', 401])
+    }
+  })
+
+  test('is accepted where that is allowed; a signature that is there must be right even so', () => {
+    expect(refusalOf(body, unsigned)).toEqual(['accepted', 200])
+    expect(refusalOf(body, { ...signed, acceptUnsigned: true })).toEqual(['accepted', 200])
+    const forged = roomEnd({ sign: signCallback('another key', inMinutes(5)) })
+    expect(refusalOf(forged, { ...signed, acceptUnsigned: true })).toEqual(['E_CALLBACK_SIGNATURE', 401])
+  })
+})
+
+test('callbacks of apps that are not configured are refused; of one that names none nothing is known', () => {
+  const config = { ...signed, sdkAppIds: [1400000002n, 9007199254740993n] }
+  expect(refusalOf(roomEnd(), config)).toEqual(['E_CALLBACK_APP', 403])
+  expect(refusalOf(roomEnd().replace('1400000001', '1400000002'), config)).toEqual(['accepted', 200])
+  // As doubles the two ids are one.
+  expect(refusalOf(roomEnd().replace('1400000001', '9007199254740993'), config)).toEqual(['accepted', 200])
+  expect(refusalOf(roomEnd().replace('1400000001', '9007199254740992'), config)).toEqual(['E_CALLBACK_APP', 403])
+  expect(refusalOf(roomEnd().replace('"SdkAppId":1400000001,', ''), config)).toEqual(['accepted', 200])
+  expect(refusalOf(roomEnd().replace('1400000001', '"many"'), config)).toEqual(['E_CALLBACK_MALFORMED', 400])
+})
+
+test('whoever has no key learns nothing of what else is wrong', () => {
+  const forged = roomEnd({ sign: 'f'.repeat(32), roomId: '-1' }).replace('EventType', 'Event')
+  expect(refusalOf(forged, { ...signed, sdkAppIds: [7n] })).toEqual(['E_CALLBACK_SIGNATURE', 401])
+})
+
+describe('whatever comes', () => {
+  const configs = fc.constantFrom(signed, unsigned, { ...signed, acceptUnsigned: true, sdkAppIds: [1n] })
+
+  test('is accepted or refused with a CallbackError', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.json()), configs, (body, config) => {
+        refusalOf(body, config)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('in the form of a callback is, too', () => {
+    const anything = fc.anything({ withBigInt: false, withNullPrototype: false, maxDepth: 2 })
+    const callback = fc.record(
+      {
+        EventType: fc.oneof(fc.constant('RoomEnd'), fc.string(), anything),
+        SdkAppId: fc.oneof(fc.double(), fc.string(), anything),
+        ExpireTime: fc.oneof(fc.integer(), fc.double(), fc.string(), anything),
+        Sign: fc.oneof(fc.string(), anything),
+        EventData: fc.oneof(fc.record({ RoomId: anything }), anything),
+      },
+      { requiredKeys: [] },
+    )
+    fc.assert(
+      fc.property(callback, configs, (value, config) => {
+        refusalOf(JSON.stringify(value), config)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('a room keeps every digit of its id', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }), fc.boolean(), (roomId, isText) => {
+        const body = roomEnd({ roomId: isText ? `"${roomId}"` : String(roomId) })
+        expect(readCallback(body, signed, now).endedRoomId).toBe(roomId)
+      }),
+    )
+  })
+
+  test('a signature that was changed anywhere is wrong', () => {
+    const sign = signCallback('a callback key', inMinutes(5))
+    fc.assert(
+      fc.property(fc.nat(31), fc.constantFrom(...'0123456789abcdef'), (at, digit) => {
+        fc.pre(sign[at] !== digit)
+        const changed = sign.slice(0, at) + digit + sign.slice(at + 1)
+        expect(refusalOf(roomEnd({ sign: changed }))).toEqual(['E_CALLBACK_SIGNATURE', 401])
+      }),
+    )
+  })
+})
