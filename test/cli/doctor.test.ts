@@ -379,6 +379,9 @@ describe('the database', () => {
       /^warn {2}rights .* may do what no worker needs: delete jobs\. Let workers log in as another role/,
     )
     await sql`revoke delete on archive.jobs from ${sql.id(worker)}`.execute(archive.db)
+    await sql`grant select on archive.history to ${sql.id(worker)}`.execute(archive.db)
+    expect(await ailments()).toMatch(/^warn {2}rights .* may do what no worker needs: select history\./)
+    await sql`revoke select on archive.history from ${sql.id(worker)}`.execute(archive.db)
     await sql`grant create on schema archive to ${sql.id(worker)}`.execute(archive.db)
     expect(await ailments()).toMatch(/^warn {2}rights .* may create tables or schemas\./)
     await sql`revoke create on schema archive from ${sql.id(worker)}`.execute(archive.db)

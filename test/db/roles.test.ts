@@ -16,8 +16,10 @@ import { createRole } from '../../lib/db/create-role'
 import { grantRights, type RightsChange } from '../../lib/db/grant-rights'
 import { migrateDown, migrateUp, pendingMigrations } from '../../lib/db/migrate'
 import { readFailedRooms, readStatus } from '../../lib/db/read-status'
+import { reserveInvocation } from '../../lib/db/reserve-invocation'
 import { retryRooms } from '../../lib/db/retry-rooms'
 import { type GroupRole, groupRoles, ownTables, type Right, rightsOf } from '../../lib/db/rights'
+import { storeCallbacks } from '../../lib/db/store-callbacks'
 import type { Database } from '../../lib/db/tables'
 import type { School } from '../../lib/simulator'
 import { openTestArchive, type TestArchive } from '../support/archive'
@@ -62,14 +64,10 @@ async function workThrough(context: ArchiveContext, school: School): Promise<voi
   // A sweep, which extends what is known; a callback; and what is due, of which one room is put off.
   await sweep(context, apps)
   await sweep(context, { ...apps, span: { from: new Date(Date.now() - 86_400_000), to: new Date() } })
-  await sql`
-    insert into archive.callbacks (received_at, event_type, room_id, body)
-    values (${now}, 'RoomEnd', ${room.roomId}, '{}')`.execute(db)
-  await sql`
-    insert into archive.invocations as i (function_name, next_at)
-    select ${String(room.roomId)}, now() where not exists (select from archive.budgets where next_slot_at > now() + interval '1 day')
-    on conflict (function_name) do update set next_at = excluded.next_at where i.next_at <= now()
-    returning next_at`.execute(db)
+  const callback = { roomId: room.roomId, sdkAppId: null, eventType: 'RoomEnd', body: '{}' }
+  await storeCallbacks(db, { callbacks: [callback], now })
+  const start = { functionName: 'archive-rooms', spacingMs: 0, busyMs: 60_000 }
+  expect([await reserveInvocation(db, start), await reserveInvocation(db, start)]).toEqual([true, true])
   await isWorkedOff()
   await describeRooms(context, { most: 10, patience: { waitMs: 0 } })
   // Re-reads: nothing new, another value, a member less, a name, and the one that was put off.
@@ -251,6 +249,17 @@ test('rights that somebody took or gave are as they are meant to be after the ne
     'lcic_reader select rooms',
     'lcic_writer delete jobs',
   ])
+  await database.drop()
+})
+
+test('any number that grant at once grant everything once', async () => {
+  const database = await createTestDatabase()
+  const { db } = database
+  await sql`revoke all on all tables in schema archive from lcic_writer, lcic_reader`.execute(db)
+  const changes = await Promise.all(Array.from({ length: 8 }, () => grantRights(db)))
+  const granted = changes.flatMap((change) => change?.granted ?? [])
+  expect(granted).toHaveLength(new Set(granted.map((right) => JSON.stringify(right))).size)
+  expect(granted.length).toBeGreaterThan(40)
   await database.drop()
 })
 
