@@ -17,7 +17,10 @@ export class ArchiveError extends Error {
 export class UsageError extends ArchiveError {}
 
 /** PostgreSQL could not be reached, or is not as this program needs it. */
-export class DatabaseError extends ArchiveError {}
+export class DatabaseError extends ArchiveError {
+  // A bundle calls the class DatabaseError2, because pg has a DatabaseError, too.
+  override readonly name = 'DatabaseError'
+}
 
 /** An error as logs and tables may show it. */
 export interface ErrorDescription {
