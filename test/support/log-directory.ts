@@ -1,4 +1,5 @@
 import { appendFileSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { inject } from 'vitest'
 import { createLog } from '../../lib/log'
@@ -29,13 +30,13 @@ export function collectLog(text: string): void {
   if (text) appendFileSync(logFile(), text.endsWith('\n') ? text : `${text}\n`)
 }
 
-const inPlay = new Set<string>()
+const inPlay = new Set<string | null | undefined>([undefined, null, ''])
 
 /** Texts that must not be in any log of the run. Those that could be anything, `key` or `a`, are passed over; see log-scan.ts. */
 export function keepOutOfLogs(texts: Iterable<string | null | undefined>): void {
   const added: string[] = []
   for (const text of texts) {
-    if (!text || inPlay.has(text)) continue
+    if (inPlay.has(text)) continue
     inPlay.add(text)
     added.push(`${JSON.stringify(text)}\n`)
   }
@@ -44,14 +45,19 @@ export function keepOutOfLogs(texts: Iterable<string | null | undefined>): void 
 
 /** All that is personal in what the rooms of a school hold by now, and have been asked for. */
 export function keepSchoolOutOfLogs(school: School): void {
-  for (const room of school.rooms.values()) {
+  keepOutOfLogs(personalTexts(school))
+}
+
+function* personalTexts({ rooms }: School): Generator<string> {
+  for (const room of rooms.values()) {
     const isDrawn = Object.getOwnPropertyDescriptor(room, 'members')?.get === undefined
     if (!isDrawn) continue
-    keepOutOfLogs(
-      room.members.flatMap(({ UserName, IPAddress, Location }) =>
-        [UserName, IPAddress, Location].filter((text) => typeof text === 'string'),
-      ),
-    )
+    for (const { UserName, IPAddress, Location } of room.members) {
+      if (typeof UserName === 'string') yield UserName
+      if (typeof Location === 'string') yield Location
+      // Addresses proper are recognised by their form.
+      if (typeof IPAddress === 'string' && !isIP(IPAddress)) yield IPAddress
+    }
   }
 }
 
@@ -62,9 +68,17 @@ export function keepEnvironmentOutOfLogs(
 ): void {
   for (const [name, value = ''] of Object.entries(environment)) {
     if (/SECRET|TOKEN|PASSWORD|KEY/.test(name)) keepOutOfLogs([value])
-    if (URL.canParse(value)) keepOutOfLogs([decodeURIComponent(new URL(value).password)])
+    if (URL.canParse(value)) keepOutOfLogs([new URL(value).password, decoded(new URL(value).password)])
   }
   if (directory) keepOutOfLogs([passwordIn(directory)])
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 function passwordIn(directory: string): string | undefined {
