@@ -1,5 +1,5 @@
 import { untilActive, untilSettled } from './deployed'
-import { isInUse, isNotFound } from './errors'
+import { isBusy, isInUse, isNotFound } from './errors'
 import { readInvocation, requireSuccess } from './invocation'
 import { type FunctionPlan, inOrder, type Step } from './plan'
 import type { ScfApi, ScfCall } from './scf-api'
@@ -37,20 +37,32 @@ export async function applyPlans(api: ScfApi, plans: readonly FunctionPlan[], ob
       await perform(api, plan, mark, observer)
     }
   }
-  for (const { triggerSteps } of ordered) {
-    for (const step of triggerSteps) {
+  for (const plan of ordered) {
+    for (const step of plan.triggerSteps) {
       observer.step(step)
-      await send(api, step.call)
+      await sendSettled(api, plan, step.call, observer)
     }
   }
 }
 
-async function perform(api: ScfApi, { place, fn }: FunctionPlan, step: Step, observer: Observer): Promise<void> {
+async function perform(api: ScfApi, plan: FunctionPlan, step: Step, observer: Observer): Promise<void> {
+  const { place, fn } = plan
   observer.step(step)
-  await send(api, step.call)
+  await sendSettled(api, plan, step.call, observer)
   const onStatus = (status: string) => observer.waiting(fn.name, status)
   if (step.call.action === 'DeleteFunction') await untilSettled(api, place, onStatus)
   else if (step.call.action !== 'UpdateFunctionEventInvokeConfig') await untilActive(api, place, onStatus)
+}
+
+/** A function that is just being changed takes no other change: that is waited for, once. */
+async function sendSettled(api: ScfApi, { place, fn }: FunctionPlan, call: ScfCall, observer: Observer): Promise<void> {
+  try {
+    await send(api, call)
+  } catch (error) {
+    if (!isBusy(error)) throw error
+    await untilSettled(api, place, (status) => observer.waiting(fn.name, status))
+    await send(api, call)
+  }
 }
 
 /** Makes a request so that it may have been made before: what is to go may be gone. */

@@ -41,8 +41,8 @@ export async function previewDeployment(
 }
 
 export function tellPreview({ writers }: CommandContext, plans: readonly FunctionPlan[], isCompared: boolean): void {
-  writers.writeText(`\n${isCompared ? 'A deployment would change' : 'A first deployment would do'}:\n`)
-  writers.writeText(`${planLines(plans).join('\n')}\n`)
+  writers.writeText(`${isCompared ? 'A deployment would change' : 'A first deployment would do'}:`)
+  writers.writeText(`${planLines(plans).join('\n')}`)
 }
 
 /** `serverless deploy` */
@@ -53,9 +53,11 @@ export async function deploy({ service, writers }: CommandContext, artifacts: Ar
   try {
     const changes = await deployService(api, service, artifacts, observerOf(writers))
     progress.remove()
-    writers.log.success(changes === 0 ? 'Everything is as it should be: nothing was changed.' : `Deployed with ${changes} requests.`)
+    writers.log.success(
+      changes === 0 ? 'Everything is as it should be: nothing was changed.' : `Deployed with ${changes} requests.`,
+    )
     const sdkAppIds = readConfig().sdkAppIds.map(String)
-    for (const { url } of await readUrls(api, service)) writers.writeText(`${callbackLines(url, sdkAppIds).join('\n')}\n`)
+    for (const { url } of await readUrls(api, service)) writers.writeText(`${callbackLines(url, sdkAppIds).join('\n')}`)
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error
     writers.log.notice('Stopped on request; deploy again, which goes on from here.')
@@ -74,7 +76,9 @@ export async function remove({ service, writers }: CommandContext): Promise<void
     const trigger = 'TriggerName' in parameters ? ` ${parameters.TriggerName}` : ''
     writers.log.notice(`${action}: ${parameters.FunctionName}${trigger}`)
   })
-  writers.log.success(removed === 0 ? 'There was nothing to remove.' : `Removed ${removed} functions. The database is as it was.`)
+  writers.log.success(
+    removed === 0 ? 'There was nothing to remove.' : `Removed ${removed} functions. The database is as it was.`,
+  )
 }
 
 /** `serverless invoke -f NAME [-d JSON | --path FILE]` */
@@ -94,21 +98,28 @@ async function invokeFunction({ service, writers }: CommandContext, fn: ServiceF
   const { parameters } = invokeCall(placeOf(service, fn), event)
   const invocation = readInvocation(await api.request('Invoke', parameters))
   if (invocation.log.trim()) writers.log.notice(invocation.log.trim())
-  if (invocation.answer) writers.writeText(`${invocation.answer}\n`)
+  if (invocation.answer) writers.writeText(invocation.answer)
   requireSuccess(fn.name, { ...invocation, log: '' })
 }
 
 /** `serverless logs -f NAME [--startTime 30m] [--filter failed]` */
 export async function logs({ service, writers }: CommandContext, options: CommandOptions): Promise<void> {
-  if (options.tail) throw new UsageError('E_USAGE', '--tail is not there: SCF has no stream of logs. Ask again, or watch them in the console (Cloud Log Service).')
+  if (options.tail)
+    throw new UsageError(
+      'E_USAGE',
+      '--tail is not there: SCF has no stream of logs. Ask again, or watch them in the console (Cloud Log Service).',
+    )
   if (options.filter !== undefined && options.filter !== 'failed') {
     throw new UsageError('E_USAGE', '--filter takes `failed` alone; the console (Cloud Log Service) searches logs.')
   }
   const fn = findFunction(service, options.function)
   const api = openApi(service, writers)
   const { startTime: since, filter } = options
-  const entries = await readLogs(api, placeOf(service, fn), { ...(since && { since }), failedOnly: filter === 'failed' })
-  if (entries.length > 0) return writers.writeText(`${entries.join('\n')}\n`)
+  const entries = await readLogs(api, placeOf(service, fn), {
+    ...(since && { since }),
+    failedOnly: filter === 'failed',
+  })
+  if (entries.length > 0) return writers.writeText(`${entries.join('\n')}`)
   writers.log.notice(
     `SCF lists no invocation of ${fn.name} in that time. Functions that write to a topic of their own in Cloud Log Service have their logs there: console, Cloud Log Service.`,
   )

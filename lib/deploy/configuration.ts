@@ -40,14 +40,17 @@ const vpc = z
   .strictObject({ vpcId: id('vpc').nullish(), subnetId: id('subnet').nullish() }, 'must have vpcId and subnetId')
   .superRefine(({ vpcId, subnetId }, context) => {
     if (Boolean(vpcId) === Boolean(subnetId)) return
-    const [given, missing, example] = vpcId ? ['vpcId', 'subnetId', 'subnet-1a2b3c4d'] : ['subnetId', 'vpcId', 'vpc-1a2b3c4d']
+    const [given, missing, example] = vpcId
+      ? ['vpcId', 'subnetId', 'subnet-1a2b3c4d']
+      : ['subnetId', 'vpcId', 'vpc-1a2b3c4d']
     context.addIssue({ code: 'custom', message: `has ${given} but no ${missing}, for example ${missing}: ${example}` })
   })
 const asyncRetry = z.strictObject({
   retries: whole('must be 0, 1 or 2', (n) => n >= 0 && n <= 2).default(defaultRetry.retries),
-  maxAge: whole('must be a whole number from 60 to 21600 (seconds), for example 3600', (s) => s >= 60 && s <= 21_600).default(
-    defaultRetry.maxAge,
-  ),
+  maxAge: whole(
+    'must be a whole number from 60 to 21600 (seconds), for example 3600',
+    (s) => s >= 60 && s <= 21_600,
+  ).default(defaultRetry.maxAge),
 })
 
 const shared = {
@@ -65,7 +68,10 @@ const provider = z.strictObject({
   name: z.string(),
   stage: z.string().optional(),
   region: text('must be a region, for example ap-guangzhou', /^[a-z]{2}-[a-z]+(-[a-z0-9]+)*$/),
-  namespace: text('must have 2 to 60 letters, digits, - or _, for example default', /^[A-Za-z][\w-]{0,58}[A-Za-z0-9]$/).default('default'),
+  namespace: text(
+    'must have 2 to 60 letters, digits, - or _, for example default',
+    /^[A-Za-z][\w-]{0,58}[A-Za-z0-9]$/,
+  ).default('default'),
 })
 
 const functionSchema = z.strictObject({
@@ -95,7 +101,12 @@ const functionSchema = z.strictObject({
  *
  * @throws {UsageError} `E_SERVERLESS_YML`: one line for each thing that is wrong, with its place and an example
  */
-export function readService({ service, stage, provider: rawProvider, functions: rawFunctions }: RawConfiguration): Service {
+export function readService({
+  service,
+  stage,
+  provider: rawProvider,
+  functions: rawFunctions,
+}: RawConfiguration): Service {
   const problems: string[] = []
   const base = checked(provider, rawProvider, 'provider', problems)
   const functions = Object.entries(objectOf(rawFunctions)).flatMap(([key, raw]) => {
@@ -104,7 +115,13 @@ export function readService({ service, stage, provider: rawProvider, functions: 
   })
   if (base && Object.keys(objectOf(rawFunctions)).length === 0) problems.push('functions: there is none')
   problems.push(...doubles(functions))
-  const read: Service = { name: String(service), stage, region: base?.region ?? '', namespace: base?.namespace ?? '', functions }
+  const read: Service = {
+    name: String(service),
+    stage,
+    region: base?.region ?? '',
+    namespace: base?.namespace ?? '',
+    functions,
+  }
   problems.push(...refusedVariables(read))
   if (problems.length > 0) throw configurationError('serverless.yml is not right', problems)
   return { ...read, functions: functions.map(withCertificates) }
@@ -129,7 +146,9 @@ function readFunction(
   problems.push(...environmentProblems(`${path}.environment`, variables))
   const timeoutSeconds = fn.timeout ?? base.timeout ?? 3
   if (fn.invokedOnDeploy && timeoutSeconds > 300) {
-    problems.push(`${path}.timeout: is ${timeoutSeconds}; a function that a deploy waits for has 300 s at most, for example 300`)
+    problems.push(
+      `${path}.timeout: is ${timeoutSeconds}; a function that a deploy waits for has 300 s at most, for example 300`,
+    )
   }
   if (problems.length > before) return undefined
   const { vpcId, subnetId } = fn.vpc ?? base.vpc ?? {}
@@ -157,7 +176,9 @@ function readEvent(event: unknown, path: string, problems: string[]): CheckedEve
   const known = Object.keys(eventSchemas).join(', ')
   const [[type, raw] = ['', undefined], ...more] = Object.entries(objectOf(event))
   if (more.length > 0 || !(type in eventSchemas)) {
-    problems.push(`${path}: must be one event of ${known}${type ? `, not ${type}` : ''}; for example - timer: { cron: '0 * * * * * *' }`)
+    problems.push(
+      `${path}: must be one event of ${known}${type ? `, not ${type}` : ''}; for example - timer: { cron: '0 * * * * * *' }`,
+    )
     return []
   }
   // Of a URL everything may be left at its default.
@@ -179,7 +200,10 @@ function doubles(functions: readonly ServiceFunction[]): string[] {
   for (const { key, triggers } of functions) {
     const names = triggers.map(({ type, name }) => `${type} ${name}`)
     const double = names.find((name, index) => names.indexOf(name) < index)
-    if (double) problems.push(`functions.${key}.events: ${double} is there twice; give one a name of its own, for example name: second-timer`)
+    if (double)
+      problems.push(
+        `functions.${key}.events: ${double} is there twice; give one a name of its own, for example name: second-timer`,
+      )
     if (triggers.filter(({ type }) => type === 'http').length > 1) {
       problems.push(`functions.${key}.events: has two http events, and SCF gives a function one URL`)
     }
@@ -199,9 +223,14 @@ function checked<Schema extends z.ZodType>(
     const place = [path, ...issue.path.map(String)].join('.')
     if (issue.code === 'unrecognized_keys') {
       const known = schema instanceof z.ZodObject ? `; known are ${Object.keys(schema.shape).sort().join(', ')}` : ''
-      problems.push(...issue.keys.map((name) => `${place}.${name}: is not known${issue.path.length === 0 ? known : ''}`))
+      problems.push(
+        ...issue.keys.map((name) => `${place}.${name}: is not known${issue.path.length === 0 ? known : ''}`),
+      )
     } else {
-      const at = issue.path.reduce<unknown>((item, name) => (isObject(item) ? Reflect.get(item, name) : undefined), value)
+      const at = issue.path.reduce<unknown>(
+        (item, name) => (isObject(item) ? Reflect.get(item, name) : undefined),
+        value,
+      )
       problems.push(`${place}: ${isShown(place, at) ? `is ${JSON.stringify(at)}; ` : ''}${issue.message}`)
     }
   }

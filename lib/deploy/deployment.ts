@@ -56,7 +56,9 @@ export async function readUrls(api: ScfApi, service: Service): Promise<{ key: st
   for (const { key, name, triggers } of service.functions) {
     if (!triggers.some(({ type }) => type === 'http')) continue
     const listed = await listTriggers(api, { FunctionName: name, Namespace: service.namespace })
-    const url = listed.map(({ Type, TriggerDesc = '' }) => (Type === 'http' ? urlOf(TriggerDesc) : undefined)).find(Boolean)
+    const url = listed
+      .map(({ Type, TriggerDesc = '' }) => (Type === 'http' ? urlOf(TriggerDesc) : undefined))
+      .find(Boolean)
     if (url) urls.push({ key, url })
   }
   return urls

@@ -5,7 +5,10 @@ import type { ServiceFunction } from './service'
  * the code: whatever fails in between, the next deployment finds the old hash, and uploads the code once more. SCF allows letters,
  * digits, spaces, commas and full stops there.
  */
-export function descriptionOf({ description }: ServiceFunction, known: { sha256: string; isInvoked?: boolean }): string {
+export function descriptionOf(
+  { description }: ServiceFunction,
+  known: { sha256: string; isInvoked?: boolean },
+): string {
   const code = `Code sha256 ${known.sha256}${known.isInvoked ? INVOKED : ''}`
   return description ? `${description.replace(/\.?\s*$/, '.')} ${code}` : code
 }

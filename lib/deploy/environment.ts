@@ -14,7 +14,9 @@ export function environmentProblems(path: string, environment: Readonly<Record<s
   for (const name of Object.keys(environment)) {
     const prefix = RESERVED_PREFIXES.find((reserved) => name.startsWith(reserved))
     if (prefix) {
-      problems.push(`${path}.${name}: begins with ${prefix}, which SCF keeps for itself; name it otherwise, for example MY_${name}`)
+      problems.push(
+        `${path}.${name}: begins with ${prefix}, which SCF keeps for itself; name it otherwise, for example MY_${name}`,
+      )
     } else if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name)) {
       problems.push(`${path}.${name}: is no name of a variable; use letters, digits and _, for example LOG_LEVEL`)
     }

@@ -12,7 +12,10 @@ export interface SdkFailure extends Error {
 
 /** Whether the thing that was asked for is not there. */
 export function isNotFound(error: unknown): boolean {
-  return error instanceof DeployError && /^ResourceNotFound(\.(Function|FunctionName|Trigger|TriggerName))?$/.test(error.code)
+  return (
+    error instanceof DeployError &&
+    /^ResourceNotFound(\.(Function|FunctionName|Trigger|TriggerName))?$/.test(error.code)
+  )
 }
 
 /** Whether the thing that was to be created is there already. */
@@ -20,12 +23,15 @@ export function isInUse(error: unknown): boolean {
   return error instanceof DeployError && /^ResourceInUse(\.|$)/.test(error.code)
 }
 
+/** Whether the function is just being changed: by an earlier attempt whose answer got lost, or by somebody else. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof DeployError && /Status(NotActive|Error)$/.test(error.code)
+}
+
 /** Whether the same request may work in a while. A quota (`LimitExceeded.Function`) is no matter of time. */
 export function isPassing({ code, requestId, httpCode }: SdkFailure): boolean {
   if (requestId && code) {
-    return /^(RequestLimitExceeded|InternalError|ServiceUnavailable|FailedOperation\.RequestTimedOut)(\.|$)|StatusNotActive$|StatusError$/.test(
-      code,
-    )
+    return /^(RequestLimitExceeded|InternalError|ServiceUnavailable|FailedOperation\.RequestTimedOut)(\.|$)/.test(code)
   }
   return httpCode === undefined || httpCode === 429 || httpCode >= 500
 }
@@ -41,7 +47,8 @@ export function toDeployError(error: unknown, { action, name }: { action: string
     const message = thrown.message.slice(0, 500)
     return new DeployError(code, `${what}: ${message} (RequestId ${requestId}).${mend && ` ${mend}`}`, { cause: error })
   }
-  if (httpCode !== undefined) return new DeployError(`E_HTTP_${httpCode}`, `${what}: SCF answered HTTP ${httpCode}.`, { cause: error })
+  if (httpCode !== undefined)
+    return new DeployError(`E_HTTP_${httpCode}`, `${what}: SCF answered HTTP ${httpCode}.`, { cause: error })
   const reason = thrown.message.replace(/^request to \S+ failed, reason: ?/, '') || 'no connection'
   return new DeployError(
     'E_NETWORK',
@@ -59,8 +66,14 @@ const mends: readonly (readonly [string, string])[] = [
   ['RequestLimitExceeded', 'SCF refuses so many requests: deploy again in a while.'],
   ['ResourceNotFound.Namespace', 'Create the namespace in the console, or take `provider.namespace` out.'],
   ['ResourceNotFound.Role', 'Create the role in the console (Access Management), or correct LCIC_ARCHIVE_ROLE.'],
-  ['ResourceNotFound.Vpc', 'Correct LCIC_ARCHIVE_VPC_ID and LCIC_ARCHIVE_SUBNET_ID: they are those of another region or account.'],
+  [
+    'ResourceNotFound.Vpc',
+    'Correct LCIC_ARCHIVE_VPC_ID and LCIC_ARCHIVE_SUBNET_ID: they are those of another region or account.',
+  ],
   ['InvalidParameterValue.Runtime', 'The region does not have this runtime: choose another region.'],
   ['UnsupportedRegion', 'Correct `provider.region` (LCIC_ARCHIVE_REGION).'],
-  ['LimitExceeded', 'A quota of the account is used up: delete functions that are not needed, or ask for more in the console.'],
+  [
+    'LimitExceeded',
+    'A quota of the account is used up: delete functions that are not needed, or ask for more in the console.',
+  ],
 ]

@@ -25,7 +25,10 @@ export interface FrameworkSchema {
     readonly provider: { additionalProperties?: boolean }
     readonly functions: {
       additionalProperties?: boolean
-      readonly patternProperties: Record<string, { properties: Record<string, unknown>; additionalProperties?: boolean }>
+      readonly patternProperties: Record<
+        string,
+        { properties: Record<string, unknown>; additionalProperties?: boolean }
+      >
     }
   }
 }

@@ -38,7 +38,9 @@ function creation(place: Place, trigger: Trigger): Step {
 
 function update(place: Place, trigger: Trigger, have: Listed): Step[] {
   const changes = [
-    ...(describesSame(trigger.description, have.TriggerDesc ?? '') ? [] : [`${have.TriggerDesc} → ${trigger.description}`]),
+    ...(describesSame(trigger.description, have.TriggerDesc ?? '')
+      ? []
+      : [`${have.TriggerDesc} → ${trigger.description}`]),
     ...(Boolean(have.Enable) === trigger.enabled ? [] : [trigger.enabled ? 'enabled' : 'disabled']),
     ...((have.CustomArgument ?? '') === (trigger.argument ?? '') ? [] : ['argument']),
   ]
@@ -46,7 +48,9 @@ function update(place: Place, trigger: Trigger, have: Listed): Step[] {
   // An argument that is taken away has to be said, too.
   const CustomArgument = trigger.type === 'timer' ? { CustomArgument: trigger.argument ?? '' } : {}
   const parameters = { ...parametersOf(place, trigger), ...CustomArgument }
-  return [{ call: { action: 'UpdateTrigger', parameters }, why: `${trigger.type} ${trigger.name}: ${changes.join(', ')}` }]
+  return [
+    { call: { action: 'UpdateTrigger', parameters }, why: `${trigger.type} ${trigger.name}: ${changes.join(', ')}` },
+  ]
 }
 
 function parametersOf(place: Place, { type, name, description, enabled, argument }: Trigger) {

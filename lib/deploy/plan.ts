@@ -2,9 +2,9 @@ import type { Artifact } from './bundle'
 import { type Deployed, isBeyondRepair, type Place } from './deployed'
 import { descriptionOf, readDescription } from './description'
 import { checkFixed, differencesOf, environmentOf, publicNetStatus } from './differences'
+import { planTriggers } from './plan-triggers'
 import type { ScfCall } from './scf-api'
 import type { Service, ServiceFunction } from './service'
-import { planTriggers } from './plan-triggers'
 
 /** A request, and why it is made. */
 export interface Step {
@@ -40,7 +40,12 @@ export function planFunction(
   return { fn, place, steps, triggerSteps, invocation: invocationOf(place, fn, artifact) }
 }
 
-function creation(place: Place, fn: ServiceFunction, { zip, sha256 }: Pick<Artifact, 'zip' | 'sha256'>, { fn: failed }: Deployed): Step[] {
+function creation(
+  place: Place,
+  fn: ServiceFunction,
+  { zip, sha256 }: Pick<Artifact, 'zip' | 'sha256'>,
+  { fn: failed }: Deployed,
+): Step[] {
   const { handler: Handler, runtime: Runtime, memoryMb, timeoutSeconds, role, vpc } = fn
   const parameters = {
     ...place,
@@ -63,7 +68,12 @@ function creation(place: Place, fn: ServiceFunction, { zip, sha256 }: Pick<Artif
   return [{ call: { action: 'DeleteFunction', parameters: { ...place } }, why: `is ${failed.Status}` }, ...steps]
 }
 
-function updates(place: Place, fn: ServiceFunction, { zip, sha256 }: Pick<Artifact, 'zip' | 'sha256'>, { fn: have, retry }: Deployed): Step[] {
+function updates(
+  place: Place,
+  fn: ServiceFunction,
+  { zip, sha256 }: Pick<Artifact, 'zip' | 'sha256'>,
+  { fn: have, retry }: Deployed,
+): Step[] {
   if (!have) return []
   checkFixed(fn, have)
   const failed = have.Status !== undefined && /Failed$/.test(have.Status) ? have.Status : undefined
@@ -85,7 +95,10 @@ function updates(place: Place, fn: ServiceFunction, { zip, sha256 }: Pick<Artifa
   const described = Description === have.Description ? {} : { Description }
   if (Object.keys({ ...parameters, ...described }).length > 0) {
     const reasons = changes.length > 0 ? changes : ['the description']
-    const call = { action: 'UpdateFunctionConfiguration', parameters: { ...place, ...parameters, ...described } } as const
+    const call = {
+      action: 'UpdateFunctionConfiguration',
+      parameters: { ...place, ...parameters, ...described },
+    } as const
     steps.push({ call, why: reasons.join(', ') })
   }
   const { retries, maxAgeSeconds } = fn.asyncRetry
@@ -102,7 +115,11 @@ function retryStep(place: Place, { asyncRetry: { retries, maxAgeSeconds } }: Ser
   }
 }
 
-function invocationOf(place: Place, fn: ServiceFunction, { sha256 }: Pick<Artifact, 'sha256'>): { invoke: Step; mark: Step } {
+function invocationOf(
+  place: Place,
+  fn: ServiceFunction,
+  { sha256 }: Pick<Artifact, 'sha256'>,
+): { invoke: Step; mark: Step } {
   const Description = descriptionOf(fn, { sha256, isInvoked: true })
   return {
     invoke: { call: invokeCall(place, '{}'), why: 'is to run once before anything else is deployed' },
@@ -123,7 +140,10 @@ export function invokeCall(place: Place, event: string): Extract<ScfCall, { acti
 export function stepsOf(plans: readonly FunctionPlan[]): Step[] {
   const ordered = inOrder(plans)
   return [
-    ...ordered.flatMap(({ steps, invocation }) => [...steps, ...(invocation ? [invocation.invoke, invocation.mark] : [])]),
+    ...ordered.flatMap(({ steps, invocation }) => [
+      ...steps,
+      ...(invocation ? [invocation.invoke, invocation.mark] : []),
+    ]),
     ...ordered.flatMap(({ triggerSteps }) => triggerSteps),
   ]
 }

@@ -17,7 +17,10 @@ export default class TencentProvider {
   }
 
   readonly commands: Record<string, PluginCommand> = {
-    migrate: { usage: "Brings the database's schema up to date, as deployments do first", lifecycleEvents: ['migrate'] },
+    migrate: {
+      usage: "Brings the database's schema up to date, as deployments do first",
+      lifecycleEvents: ['migrate'],
+    },
   }
   readonly hooks: Record<string, () => Promise<void>>
   private service: Service | undefined

@@ -22,7 +22,9 @@ export async function removeService(api: ScfApi, service: Service, onCall: (call
   }
   for (const { fn, deployed } of found) {
     const place: Place = { FunctionName: fn.name, Namespace: service.namespace }
-    for (const { TriggerName = '', Type = '', Qualifier, TriggerDesc } of isBeyondRepair(deployed) ? [] : deployed.triggers) {
+    for (const { TriggerName = '', Type = '', Qualifier, TriggerDesc } of isBeyondRepair(deployed)
+      ? []
+      : deployed.triggers) {
       // Buckets' triggers are told apart by their description. Source: DeleteTrigger.
       const description = Type === 'cos' && TriggerDesc ? { TriggerDesc } : {}
       const parameters = { ...place, TriggerName, Type, ...(Qualifier && { Qualifier }), ...description }

@@ -23,7 +23,9 @@ export type ScfRequest<Action extends ScfAction> = Parameters<ScfClient[Action]>
 export type ScfResponse<Action extends ScfAction> = Awaited<ReturnType<ScfClient[Action]>>
 
 /** A request as it will be sent. */
-export type ScfCall = { [Action in ScfAction]: { readonly action: Action; readonly parameters: ScfRequest<Action> } }[ScfAction]
+export type ScfCall = {
+  [Action in ScfAction]: { readonly action: Action; readonly parameters: ScfRequest<Action> }
+}[ScfAction]
 
 /** SCF, patient: what may work in a while is asked again, a bounded number of times. */
 export interface ScfApi {
@@ -55,7 +57,13 @@ export interface Pacing {
   readonly timeoutSeconds: number
 }
 
-export const usualPacing: Pacing = { pollMs: 1000, patienceMs: 5 * 60_000, retryMs: 1000, retries: 6, timeoutSeconds: 60 }
+export const usualPacing: Pacing = {
+  pollMs: 1000,
+  patienceMs: 5 * 60_000,
+  retryMs: 1000,
+  retries: 6,
+  timeoutSeconds: 60,
+}
 
 /** Longer than SCF lets a synchronous invocation last. Source: Invoke. */
 const INVOKE_TIMEOUT_SECONDS = 310

@@ -20,10 +20,7 @@ const timer = z.strictObject({
     .transform((text) => text.trim().split(/\s+/).join(' ')),
   name: triggerName.optional(),
   enabled: z.boolean('must be true or false').default(true),
-  argument: z
-    .string('must be a text, for example nightly')
-    .max(4096, 'must have at most 4096 characters')
-    .optional(),
+  argument: z.string('must be a text, for example nightly').max(4096, 'must have at most 4096 characters').optional(),
 })
 
 const http = z.strictObject({
