@@ -5,10 +5,13 @@ import { type Checked, examine } from '../doctor'
 import { ExitCode, setExitCode } from './exit-code'
 import { counted, print, printable, printJson, remark } from './output'
 import { type DatabaseSession, openDatabase } from './session'
-import { interruption } from './signals'
+import { endAfter, interruption } from './signals'
 
 /** Nothing that is asked takes longer; a dead connection must not keep the command from ending. */
 const SILENCE_MS = 9_000
+
+/** Who is told to stop does not wait for a connection that may never come. */
+const END_MS = 2_000
 
 export function doctorCommand(): Command {
   return new Command('doctor')
@@ -32,6 +35,7 @@ Examples:
     )
     .action(async ({ json }: { json?: boolean }) => {
       const config = readConfig()
+      endAfter(END_MS)
       let session: Promise<Pick<DatabaseSession, 'db' | typeof Symbol.asyncDispose>> | undefined
       const examination = examine({
         config,
