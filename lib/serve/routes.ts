@@ -32,7 +32,7 @@ export function createRoutes(options: RouteOptions, { withMetrics }: { withMetri
     const body = method === 'POST' ? await readBody(raw) : ''
     const answer = body === undefined ? tooLarge : await receive({ method, body }, log)
     metrics.countCallback(answer, (performance.now() - startedAt) / 1000)
-    if (body === undefined || method !== 'POST') call.header('Connection', 'close')
+    if (body === undefined || method !== 'POST') closeUnread(call)
     return call.json(answer.body, answer.status)
   })
   routes.get('/healthz', async (call) => {
@@ -74,7 +74,8 @@ function createBareRoutes(log: Logger): Routes {
 
 /** A body that nobody reads must not be carried along to be thrown away. */
 function closeUnread(call: Call): void {
-  if (!call.env.incoming.complete) call.header('Connection', 'close')
+  const { headers } = call.env.incoming
+  if (headers['transfer-encoding'] ?? headers['content-length']) call.header('Connection', 'close')
 }
 
 /** What is told of a body that is not read. */
