@@ -15,13 +15,19 @@ function withoutPasswords(text: string): string {
 
 function withoutAddresses(text: string): string {
   return text
-    .replace(/[\w:.]*:[\w.]*:[\w:.]*/g, withoutIPv6)
+    .replace(/(?<![\w:.])[\w:.]*:[\w:.]*/g, withoutIPv6)
     .replace(/(?<!\d)\d{1,3}(\.\d{1,3}){3}(?!\d)/g, (address) => (address.startsWith('127.') ? address : '(address)'))
 }
 
+/** As text the longest IPv6 address has 45 characters; one more may follow. */
+const LONGEST = 46
+
 /** An address may begin in the middle of what looks like a word, `IP2001:db8::7` or `ip:2001:db8::7`, and end before a colon or a full stop. */
 function withoutIPv6(word: string): string {
-  for (const { index } of word.matchAll(/(?<=^|[:g-z_])(?=[\da-f:])/gi)) {
+  const last = word.slice(-LONGEST)
+  const from = word.length - last.length
+  for (const { index: inLast } of last.matchAll(/(?<=^|[:g-z_])(?=[\da-f:])/gi)) {
+    const index = from + inLast
     for (const end of [word.length, word.length - 1]) {
       const address = word.slice(index, end)
       // Node writes the port behind it as one more colon.

@@ -138,6 +138,15 @@ describe('a line of the log', () => {
     })
   })
 
+  test('takes no time however long a text is', () => {
+    const text = `${'a'.repeat(1_000_000)}:${'x:'.repeat(500_000)} 10.1.2.3 ${'1234.'.repeat(200_000)} ${'://a:'.repeat(200_000)}`
+    const began = performance.now()
+    const found = String(lineOf({ text }).text)
+    expect(found.slice(2_000_000).includes('(address)')).toBe(true)
+    expect(found.includes('10.1.2.3')).toBe(false)
+    expect(performance.now() - began).toBeLessThan(2000)
+  })
+
   test('is written however deep, large or binary the value is', () => {
     const deep: Record<string, unknown> = {}
     deep.deep = deep

@@ -50,7 +50,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('logDirectory', logDirectory)
     const passwords = databases.map(({ url }) => new URL(url).password)
     return async () => {
-      await requireDiscretion(project, logDirectory, passwords).finally(teardown)
+      try {
+        await requireDiscretion(project, logDirectory, passwords)
+      } catch (error) {
+        process.exitCode = 1
+        throw error
+      } finally {
+        await teardown()
+      }
     }
   } catch (error) {
     await teardown()
