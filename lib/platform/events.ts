@@ -24,7 +24,7 @@ const roomId = z
   .refine((id) => id <= INT8_MAX)
 
 const archiveEvent = z.looseObject({
-  Type: z.unknown(),
+  Type: z.unknown().optional(),
   RoomIds: z.array(z.unknown()).max(MOST_ROOMS).optional(),
   Records: z.array(z.unknown()).max(MOST_ROOMS).optional(),
 })

@@ -7,7 +7,7 @@ import { createScfClient } from '../scf/client'
 import type { FunctionCall } from './runtime'
 
 /** However many callbacks come, `archive-rooms` is started no more often than this. */
-export const START_SPACING_MS = 250
+export const START_SPACING_MS = 100
 
 /** Longer than it takes; whoever called back waits for that, too. */
 const TIMEOUT_SECONDS = 2
