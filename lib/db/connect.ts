@@ -13,6 +13,8 @@ export interface ConnectOptions {
   readonly max?: number
   /** A connection on which nothing has moved for so long counts as dead: no statement may take longer. */
   readonly silenceMs?: number
+  /** How long the server may take to let one in. */
+  readonly connectMs?: number
 }
 
 /**
@@ -25,7 +27,7 @@ export function connect(options: ConnectOptions): Kysely<Database> {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool: createPool(options) }) })
 }
 
-function createPool({ url, ca, max = 3, silenceMs }: ConnectOptions): pg.Pool {
+function createPool({ url, ca, max = 3, silenceMs, connectMs = 15_000 }: ConnectOptions): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOf(url, ca),
     application_name: 'lcic-archive',
@@ -35,7 +37,7 @@ function createPool({ url, ca, max = 3, silenceMs }: ConnectOptions): pg.Pool {
     keepAliveInitialDelayMillis: 30_000,
     // A process that is stopped in the middle of a transaction must not keep its rooms' locks for good.
     idle_in_transaction_session_timeout: 15_000,
-    connectionTimeoutMillis: 15_000,
+    connectionTimeoutMillis: connectMs,
     idleTimeoutMillis: 30_000,
     types: { getTypeParser },
     ...(silenceMs !== undefined && { stream: () => socketThatGivesUp(silenceMs) }),

@@ -28,6 +28,14 @@ interface Kept {
   context?: ArchiveContext
 }
 
+/** How long a function waits for the database. */
+interface DatabasePatience {
+  /** A connection on which nothing has moved for so long counts as dead; 0: none does. */
+  readonly silenceMs?: number
+  /** How long the server may take to let it in. */
+  readonly connectMs?: number
+}
+
 let kept: Kept | undefined
 
 /**
@@ -37,7 +45,7 @@ let kept: Kept | undefined
  */
 export function functionOf<Answer>(
   run: (call: FunctionCall, event: unknown) => Promise<Answer>,
-  { silenceMs = SILENCE_MS }: { silenceMs?: number } = {},
+  { silenceMs = SILENCE_MS, connectMs = CONNECT_MS }: DatabasePatience = {},
 ): (event: unknown, context: unknown) => Promise<unknown> {
   return async (event, context) => {
     using invocation = beginInvocation(context, systemClock)
@@ -45,7 +53,7 @@ export function functionOf<Answer>(
     const startedAt = systemClock.now()
     let log = kept?.log
     try {
-      kept ??= open(silenceMs)
+      kept ??= open({ silenceMs, connectMs })
       const { config, db } = kept
       log = kept.log.child({ function: functionName, invocation: requestId })
       const keeping = kept
@@ -77,8 +85,9 @@ export function functionOf<Answer>(
 
 /** A statement of a function takes seconds at most; a connection may have gone while the instance was frozen. */
 const SILENCE_MS = 20_000
+const CONNECT_MS = 5_000
 
-function open(silenceMs: number): Kept {
+function open({ silenceMs, connectMs }: Required<DatabasePatience>): Kept {
   const config = readConfig()
   const { databaseUrl: url, databaseCa: ca, logLevel = 'info' } = config
   if (url === undefined) {
@@ -89,7 +98,7 @@ function open(silenceMs: number): Kept {
   }
   return {
     config,
-    db: connect({ url, ...(ca && { ca }), ...(silenceMs > 0 && { silenceMs }) }),
+    db: connect({ url, connectMs, ...(ca && { ca }), ...(silenceMs > 0 && { silenceMs }) }),
     log: createLog(logLevel),
   }
 }
