@@ -63,6 +63,7 @@ Environment (all optional for the demo):
   DATABASE_URL                                      PostgreSQL 12 to 18; without it an embedded one in .data/
   LCIC_ENDPOINT, LCIC_REGION                        default https://lcic.tencentcloudapi.com, no region
   LCIC_SDK_APP_IDS                                  the apps to sweep, with commas between
+  LCIC_CALLBACK_KEY, LCIC_CALLBACK_UNSIGNED         for serve: the key of the app's callback; reject (default) or accept
   LCIC_REQUESTS_PER_SECOND                          default 20, what the API allows
   ARCHIVE_SWEEP_LOOKBACK, ARCHIVE_GIVE_UP_AFTER     how far back sweeps look (76h); when a room counts as failed (7d)
   ARCHIVE_REREAD_AFTER                              when an archived room is read once more (24h), or off
