@@ -64,16 +64,15 @@ async function bundled(directory: string, file: string): Promise<string> {
 }
 
 /** A zip of one file with fixed time, attributes and level. @throws {DeployError} `E_ZIP_SIZE` */
-export function zipOf(file: string, content: string | Uint8Array): { zip: Uint8Array; sha256: string } {
+export function zipOf(file: string, content: string, mostBytes = MOST_ZIP_BYTES): { zip: Uint8Array; sha256: string } {
   // Local time, because that is what zips hold: so it is the same in every time zone.
   const mtime = new Date(1980, 0, 1)
-  const bytes = typeof content === 'string' ? strToU8(content) : content
-  const zip = zipSync({ [file]: [bytes, { mtime, os: 3, attrs: 0o644 << 16, level: 9 }] })
-  if (zip.byteLength > MOST_ZIP_BYTES) {
-    const megabytes = (zip.byteLength / 1024 / 1024).toFixed(1)
+  const zip = zipSync({ [file]: [strToU8(content), { mtime, os: 3, attrs: 0o644 << 16, level: 9 }] })
+  if (zip.byteLength > mostBytes) {
+    const megabytes = (bytes: number) => `${Number((bytes / 1024 / 1024).toFixed(2))} MB`
     throw new DeployError(
       'E_ZIP_SIZE',
-      `The zip of ${file} has ${megabytes} MB, and SCF takes 20 MB at most: find what it drags in with esbuild --analyze.`,
+      `The zip of ${file} has ${megabytes(zip.byteLength)}, and SCF takes ${megabytes(mostBytes)} at most: find what it drags in with esbuild --analyze.`,
     )
   }
   return { zip, sha256: createHash('sha256').update(zip).digest('hex') }
