@@ -29,6 +29,8 @@ test('lcic-archive --help', async () => {
       archive [options] <room_id...>  archive the rooms named, now
       run [options]                   work off every job that is due, as one of any
                                       number of workers, until told to stop
+      serve [options]                 receive LCIC's callbacks, archive and sweep,
+                                      for hosts without SCF, until told to stop
       sweep [options]                 find the rooms that have ended, and make their
                                       jobs due
       backfill [options]              archive the rooms of a past span: sweep it,
