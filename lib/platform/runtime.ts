@@ -52,6 +52,8 @@ export function functionOf<Answer>(
     const { requestId, functionName } = invocation
     const startedAt = systemClock.now()
     let log = kept?.log
+    // Connections may have ended while the instance was frozen: that is heard before one of them is used.
+    await new Promise(setImmediate)
     try {
       kept ??= open({ silenceMs, connectMs })
       const { config, db } = kept

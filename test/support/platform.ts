@@ -153,7 +153,7 @@ function followed(child: ChildProcess, onEnd: (output: string) => void): Instanc
 
   return {
     ready,
-    invoke(event, { timeLimitMs = 10_000, requestId = randomUUID(), environment = {} } = {}) {
+    invoke(event, { timeLimitMs = 30_000, requestId = randomUUID(), environment = {} } = {}) {
       return outcomeOf({ event, requestId, timeLimitMs, environment })
     },
     async kill() {
