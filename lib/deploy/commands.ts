@@ -42,7 +42,7 @@ export async function previewDeployment(
 
 export function tellPreview({ writers }: CommandContext, plans: readonly FunctionPlan[], isCompared: boolean): void {
   writers.writeText(`${isCompared ? 'A deployment would change' : 'A first deployment would do'}:`)
-  writers.writeText(`${planLines(plans).join('\n')}`)
+  writers.writeText(planLines(plans).join('\n'))
 }
 
 /** `serverless deploy` */
@@ -57,7 +57,10 @@ export async function deploy({ service, writers }: CommandContext, artifacts: Ar
       changes === 0 ? 'Everything is as it should be: nothing was changed.' : `Deployed with ${changes} requests.`,
     )
     const sdkAppIds = readConfig().sdkAppIds.map(String)
-    for (const { url } of await readUrls(api, service)) writers.writeText(`${callbackLines(url, sdkAppIds).join('\n')}`)
+    for (const { key, url } of await readUrls(api, service)) {
+      if (url) writers.writeText(callbackLines(url, sdkAppIds).join('\n'))
+      else writers.log.notice(`The URL of ${key} is not ready yet: deploy again in a minute, or see the console.`)
+    }
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error
     writers.log.notice('Stopped on request; deploy again, which goes on from here.')
@@ -119,7 +122,7 @@ export async function logs({ service, writers }: CommandContext, options: Comman
     ...(since && { since }),
     failedOnly: filter === 'failed',
   })
-  if (entries.length > 0) return writers.writeText(`${entries.join('\n')}`)
+  if (entries.length > 0) return writers.writeText(entries.join('\n'))
   writers.log.notice(
     `SCF lists no invocation of ${fn.name} in that time. Functions that write to a topic of their own in Cloud Log Service have their logs there: console, Cloud Log Service.`,
   )

@@ -1,10 +1,10 @@
 import { applyPlans, type Observer } from './apply'
 import type { Artifact } from './bundle'
-import { listTriggers, readDeployed } from './deployed'
+import { listTriggers, type Place, readDeployed } from './deployed'
 import { type FunctionPlan, planFunction, stepsOf } from './plan'
 import type { ScfApi } from './scf-api'
 import type { Service } from './service'
-import { urlOf } from './triggers'
+import { isOnPublicNet, urlOf } from './triggers'
 
 /** The code of each function, by its key. */
 export type Artifacts = ReadonlyMap<string, Artifact>
@@ -50,18 +50,28 @@ export async function deployService(
   return stepsOf(plans).length
 }
 
-/** The public addresses of the functions that have a URL. */
-export async function readUrls(api: ScfApi, service: Service): Promise<{ key: string; url: string }[]> {
+/** How often a new URL is looked for: the platform gives it a moment after the trigger. */
+const URL_LOOKS = 15
+
+/** The public addresses of the functions that have a URL; none for one that the platform does not tell in time. */
+export async function readUrls(api: ScfApi, service: Service): Promise<{ key: string; url?: string }[]> {
   const urls = []
   for (const { key, name, triggers } of service.functions) {
-    if (!triggers.some(({ type }) => type === 'http')) continue
-    const listed = await listTriggers(api, { FunctionName: name, Namespace: service.namespace })
-    const url = listed
-      .map(({ Type, TriggerDesc = '' }) => (Type === 'http' ? urlOf(TriggerDesc) : undefined))
-      .find(Boolean)
-    if (url) urls.push({ key, url })
+    const isPublic = triggers.some(({ type, description }) => type === 'http' && isOnPublicNet(description))
+    if (!isPublic) continue
+    const url = await findUrl(api, { FunctionName: name, Namespace: service.namespace })
+    urls.push({ key, ...(url && { url }) })
   }
   return urls
+}
+
+async function findUrl(api: ScfApi, place: Place): Promise<string | undefined> {
+  for (let look = 1; ; look++) {
+    const listed = await listTriggers(api, place)
+    const url = listed.flatMap(({ Type, TriggerDesc = '' }) => (Type === 'http' ? (urlOf(TriggerDesc) ?? []) : []))[0]
+    if (url !== undefined || look === URL_LOOKS) return url
+    await api.pause(api.pacing.pollMs)
+  }
 }
 
 function artifactOf(artifacts: Artifacts, key: string): Artifact {

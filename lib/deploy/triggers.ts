@@ -117,3 +117,8 @@ export function urlOf(listedDescription: string): string | undefined {
   const url = property(property(parsed(listedDescription), 'NetConfig'), 'ExtranetUrl')
   return typeof url === 'string' && url.startsWith('https://') ? url : undefined
 }
+
+/** Whether a function URL, as serverless.yml describes it, can be reached from everywhere. */
+export function isOnPublicNet(description: string): boolean {
+  return property(property(parsed(description), 'NetConfig'), 'EnableExtranet') === true
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { planFirstDeployment } from '../../lib/deploy/deployment'
+import { planFirstDeployment, readUrls } from '../../lib/deploy/deployment'
 import { InterruptedError } from '../../lib/deploy/interruption'
 import { planDocument } from '../../lib/deploy/plan-file'
 import { removeService } from '../../lib/deploy/remove'
@@ -300,6 +300,19 @@ test('an interrupted deployment finishes what it has begun to ask, and the next 
     await expect(deploy(stub, {}, { api, observer })).rejects.toBeInstanceOf(InterruptedError)
     expect(stub.writes()).toEqual(creation.slice(0, 2))
     expect(await deploy(stub)).toEqual(creation.slice(2))
+  })
+})
+
+test('a URL is waited for a while, and only where there is a public one', async () => {
+  await withStub(async (stub) => {
+    await deploy(stub)
+    stub.urlLooks = 3
+    const url = 'https://1250000000-abcdefghij.ap-guangzhou.tencentscf.com'
+    expect(await readUrls(apiOf(stub), serviceOf())).toEqual([{ key: 'worker', url }])
+    stub.urlLooks = 1000
+    expect(await readUrls(apiOf(stub), serviceOf())).toEqual([{ key: 'worker' }])
+    const intranet = { worker: { events: [{ http: { extranet: false, intranet: true } }] } }
+    expect(await readUrls(apiOf(stub), serviceOf(intranet))).toEqual([])
   })
 })
 

@@ -12,6 +12,8 @@ export interface World {
   looks: number
   /** How the next change of a function ends, by its name. */
   readonly endings: Map<string, { status: string; reason: string }>
+  /** How often triggers are listed before a function has its URL. */
+  urlLooks: number
   /** What a function answers. */
   invoke: (name: string, event: string) => { RetMsg?: string; ErrMsg?: string; Log?: string }
 }
@@ -77,7 +79,11 @@ export const actions: { [Name in Action]: (world: World, given: Given<Name>) => 
   },
   ListTriggers(world, { FunctionName, Offset, Limit }) {
     const { triggers } = existing(world, FunctionName)
-    return { TotalCount: triggers.length, Triggers: triggers.slice(Offset, Offset + Limit).map(listed) }
+    const hasUrl = world.urlLooks-- <= 0
+    return {
+      TotalCount: triggers.length,
+      Triggers: triggers.slice(Offset, Offset + Limit).map((trigger) => listed(trigger, hasUrl)),
+    }
   },
   CreateTrigger(world, { FunctionName, Namespace: _, ...given }) {
     const { triggers } = active(world, FunctionName)
@@ -155,11 +161,12 @@ const same =
     TriggerName === given.TriggerName && Type === given.Type && Qualifier === given.Qualifier
 
 /** As the API lists triggers: a cron expression within JSON, and a URL with its addresses. */
-function listed(trigger: StubTrigger): StubTrigger {
+function listed(trigger: StubTrigger, hasUrl: boolean): StubTrigger {
   const { Type, TriggerDesc } = trigger
   if (Type === 'timer') return { ...trigger, TriggerDesc: JSON.stringify({ cron: TriggerDesc }) }
   if (Type !== 'http') return trigger
   const { NetConfig, ...rest } = JSON.parse(TriggerDesc)
-  const ExtranetUrl = NetConfig.EnableExtranet ? 'https://1250000000-abcdefghij.ap-guangzhou.tencentscf.com' : ''
+  const ExtranetUrl =
+    NetConfig.EnableExtranet && hasUrl ? 'https://1250000000-abcdefghij.ap-guangzhou.tencentscf.com' : ''
   return { ...trigger, TriggerDesc: JSON.stringify({ ...rest, NetConfig: { ...NetConfig, ExtranetUrl } }) }
 }

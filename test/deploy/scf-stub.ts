@@ -38,6 +38,7 @@ export async function startScfStub(): Promise<ScfStub> {
     requests: [],
     functions: new Map(),
     looks: 1,
+    urlLooks: 0,
     endings: new Map(),
     invoke: () => ({ RetMsg: '{"applied":[]}' }),
     fail(action, code, times = 1) {
