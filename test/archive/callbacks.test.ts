@@ -106,13 +106,13 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
   })
 
   test('those that come together are stored together', async () => {
-    const answers = await Promise.all(Array.from({ length: 300 }, (_, index) => call(BigInt(index % 100) + 1n)))
+    const answers = await Promise.all(Array.from({ length: 1500 }, (_, index) => call(BigInt(index % 100) + 1n)))
     expect(answers.every(({ status }) => status === 200)).toBe(true)
     const { rows } = await sql<{ rooms: number; transactions: number; callbacks: number }>`
       select count(distinct room_id)::int as rooms, count(distinct xmin::text)::int as transactions,
         count(*)::int as callbacks
       from archive.callbacks`.execute(database.db)
-    expect(rows).toEqual([{ rooms: 100, transactions: 3, callbacks: 300 }])
+    expect(rows).toEqual([{ rooms: 100, transactions: 3, callbacks: 1500 }])
     expect((await stored()).jobs).toHaveLength(100)
   })
 
