@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { isConnectionProblem, isDataRefusal } from '../db/connect'
 import type { Instant } from '../db/instant'
@@ -24,6 +25,12 @@ const BATCH = { callbacks: 1000, bytes: 1024 * 1024 }
 
 /** More would only wait in vain, or take too much memory. */
 const MOST_WAITING = { callbacks: 5000, bytes: 32 * 1024 * 1024 }
+
+/**
+ * From the start of one batch to that of the next, at least. What a batch costs hardly depends on how many are in it: of
+ * 2,000 callbacks a second, without this, each waits a little less, and the database works twice as much.
+ */
+const PACE_MS = 15
 
 interface Waiting {
   readonly callback: RoomEndCallback
@@ -98,7 +105,11 @@ function createLane(settle: (batch: readonly Waiting[]) => Promise<void>): { put
 
   async function settleAll(): Promise<void> {
     isSettling = true
-    while (items.length > 0) await settle(nextBatch())
+    while (items.length > 0) {
+      const startedAt = performance.now()
+      await settle(nextBatch())
+      await delay(startedAt + PACE_MS - performance.now())
+    }
     isSettling = false
   }
 

@@ -54,7 +54,8 @@ export function createCallbackReceiver({
         return { ...taken, isDue: false, outcome: 'ignored' }
       }
       const isDue = await inbox.receive({ roomId, sdkAppId, eventType, body })
-      log.info({ roomId, isDue }, 'callback')
+      // Whoever repeats one, however often, fills no log.
+      log[isDue ? 'info' : 'debug']({ roomId, isDue }, 'callback')
       return { ...taken, isDue, outcome: 'accepted' }
     } catch (error) {
       if (error instanceof CallbackError) {
