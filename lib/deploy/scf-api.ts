@@ -90,7 +90,6 @@ export function createScfApi({ scf, region, signal, pacing = usualPacing, onRetr
   ): Promise<ScfResponse<Action>> {
     const name = parameters.FunctionName ?? '?'
     const attempt = async (number: number): Promise<ScfResponse<Action>> => {
-      signal?.throwIfAborted()
       try {
         return await (action === 'Invoke' ? patient : client).request(action, parameters)
       } catch (error) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { planFirstDeployment, readUrls } from '../../lib/deploy/deployment'
+import { descriptionOf, readDescription } from '../../lib/deploy/description'
 import { InterruptedError } from '../../lib/deploy/interruption'
 import { planDocument } from '../../lib/deploy/plan-file'
 import { removeService } from '../../lib/deploy/remove'
@@ -120,6 +121,39 @@ test('triggers are updated, added and taken away as serverless.yml has them', as
     expect(triggers()).toMatchObject([{ Enable: 0 }, { Enable: 1 }])
     await deploy(stub, { worker: { events: [] } })
     expect(triggers()).toEqual([])
+  })
+})
+
+test('a change of nothing but the argument of a timer, or of how long events are kept, is taken over', async () => {
+  await withStub(async (stub) => {
+    const timer = { name: 'every-minute', cron: '0 * * * * * *', argument: 'a' }
+    const worker = { events: [{ timer }], asyncRetry: { retries: 0, maxAge: 60 } }
+    await deploy(stub, { worker })
+    const other = { ...worker, events: [{ timer: { ...timer, argument: 'b' } }] }
+    expect(await deploy(stub, { worker: other })).toEqual(['UpdateTrigger worker'])
+    const without = { ...worker, events: [{ timer: { name: 'every-minute', cron: '0 * * * * * *' } }] }
+    expect(await deploy(stub, { worker: without })).toEqual(['UpdateTrigger worker'])
+    expect(stub.functions.get('lcic-archive-test-worker')?.triggers).toMatchObject([{ CustomArgument: '' }])
+    const longer = { ...without, asyncRetry: { retries: 0, maxAge: 600 } }
+    expect(await deploy(stub, { worker: longer })).toEqual(['UpdateFunctionEventInvokeConfig worker'])
+    expect(await deploy(stub, { worker: longer })).toEqual([])
+  })
+})
+
+test('however many triggers there are, all are looked at, and one that leads to other code is replaced', async () => {
+  await withStub(async (stub) => {
+    await deploy(stub)
+    const triggers = stub.functions.get('lcic-archive-test-worker')?.triggers ?? []
+    const [timer] = triggers
+    const cos = Array.from({ length: 150 }, (_, index) => ({
+      ...{ Type: 'cos', TriggerName: `bucket-${index}`, TriggerDesc: '{}', Qualifier: '$LATEST', Enable: 1 },
+      CustomArgument: '',
+    }))
+    triggers.unshift(...cos)
+    expect(await deploy(stub)).toEqual([])
+    Object.assign(timer ?? {}, { Qualifier: '3' })
+    expect(await deploy(stub)).toEqual(['DeleteTrigger worker', 'CreateTrigger worker'])
+    expect(await deploy(stub)).toEqual([])
   })
 })
 
@@ -275,6 +309,29 @@ test('what was done although its answer got lost is not taken for a failure', as
     await removeService(apiOf(stub), serviceOf(), () => undefined)
     expect(stub.functions.size).toBe(0)
   })
+})
+
+test('an invocation whose answer got lost is not repeated, and a function that somebody else just created is not taken over', async () => {
+  await withStub(async (stub) => {
+    stub.fail('Invoke', 'LOST')
+    await expect(deploy(stub)).rejects.toMatchObject({ code: 'E_NETWORK' })
+    expect(stub.requests.filter(({ action }) => action === 'Invoke')).toHaveLength(1)
+    stub.fail('CreateFunction', 'ResourceInUse.FunctionName')
+    await expect(deploy(stub)).rejects.toMatchObject({ code: 'ResourceInUse.FunctionName' })
+  })
+})
+
+test.each([
+  ['', 'Code sha256 '],
+  ['Archives.', 'Archives. Code sha256 '],
+  ['Archives', 'Archives. Code sha256 '],
+])('the description %j holds the hash of the code', (description, start) => {
+  const [worker] = serviceOf({ worker: { description } }).functions
+  const known = { sha256: 'ab'.repeat(32), isInvoked: true }
+  const described = worker ? descriptionOf(worker, known) : ''
+  expect(described).toBe(`${start}${known.sha256}, invoked`)
+  expect(readDescription(described)).toEqual(known)
+  expect(readDescription('Written by hand')).toEqual({ isInvoked: false })
 })
 
 test("a function of the same name that is somebody else's is not taken over", async () => {

@@ -56,6 +56,10 @@ export const actions: { [Name in Action]: (world: World, given: Given<Name>) => 
     const fn = existing(world, FunctionName)
     if (/ing$/.test(fn.Status) && fn.settling.looks-- <= 0) {
       const { status, reason } = fn.settling
+      if (status === 'Deleted') {
+        world.functions.delete(FunctionName)
+        existing(world, FunctionName)
+      }
       fn.Status = status
       fn.StatusReasons = reason ? [{ ErrorCode: 'InternalError', ErrorMessage: reason }] : []
     }
@@ -63,8 +67,8 @@ export const actions: { [Name in Action]: (world: World, given: Given<Name>) => 
     return answer
   },
   DeleteFunction(world, { FunctionName }) {
-    existing(world, FunctionName)
-    world.functions.delete(FunctionName)
+    const fn = existing(world, FunctionName)
+    Object.assign(fn, { Status: 'Deleting', settling: { looks: world.looks, status: 'Deleted' } })
     return {}
   },
   GetFunctionEventInvokeConfig: (world, { FunctionName }) => ({
