@@ -46,12 +46,16 @@ export function tellPreview({ writers }: CommandContext, plans: readonly Functio
 }
 
 /** `serverless deploy` */
-export async function deploy({ service, writers }: CommandContext, artifacts: Artifacts): Promise<void> {
+export async function deploy(
+  { service, writers }: CommandContext,
+  artifacts: Artifacts,
+  onPlanned?: (plans: readonly FunctionPlan[]) => Promise<void>,
+): Promise<void> {
   using interruption = listenForInterruption(() => writers.log.notice('Stopping; once more to stop at once.'))
   const api = openApi(service, writers, interruption)
   const progress = writers.progress.get('deploy')
   try {
-    const changes = await deployService(api, service, artifacts, observerOf(writers))
+    const changes = await deployService(api, service, artifacts, observerOf(writers), onPlanned)
     progress.remove()
     writers.log.success(
       changes === 0 ? 'Everything is as it should be: nothing was changed.' : `Deployed with ${changes} requests.`,

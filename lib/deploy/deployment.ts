@@ -38,14 +38,21 @@ export async function planDeployment(
   })
 }
 
-/** Brings the platform to what serverless.yml says. @returns how many requests changed something */
+/**
+ * Brings the platform to what serverless.yml says.
+ *
+ * @param onPlanned told what will be done, before it is
+ * @returns how many requests changed something
+ */
 export async function deployService(
   api: ScfApi,
   service: Service,
   artifacts: Artifacts,
   observer: Observer,
+  onPlanned?: (plans: readonly FunctionPlan[]) => Promise<void>,
 ): Promise<number> {
   const plans = await planDeployment(api, service, artifacts, { settled: true, observer })
+  await onPlanned?.(plans)
   await applyPlans(api, plans, observer)
   return stepsOf(plans).length
 }

@@ -6,6 +6,7 @@ import { configurationError, readService } from './configuration'
 import type { Artifacts } from './deployment'
 import { missingVariables, shownValue } from './environment'
 import type { Framework, PluginCommand, Writers } from './framework'
+import type { FunctionPlan } from './plan'
 import { planDocument } from './plan-file'
 import { artifactLines } from './report'
 import { fileOf, type Service } from './service'
@@ -39,7 +40,8 @@ export default class TencentProvider {
       'before:print:print': async () => hideValues(framework),
       'before:package:createDeploymentArtifacts': () => this.bundle(),
       'package:finalize': () => this.preview(),
-      'deploy:deploy': async () => (await import('./commands')).deploy(this.context, this.artifacts),
+      'deploy:deploy': async () =>
+        (await import('./commands')).deploy(this.context, this.artifacts, (plans) => this.writePlan(plans, true)),
       'remove:remove': async () => (await import('./commands')).remove(this.context),
       'invoke:invoke': async () =>
         (await import('./commands')).invoke(this.context, framework.processedInput.options, framework.serviceDir),
@@ -98,14 +100,22 @@ export default class TencentProvider {
     const { previewDeployment, tellPreview } = await import('./commands')
     const { plans, isCompared } = await previewDeployment(this.context, this.artifacts)
     tellPreview(this.context, plans, isCompared)
+    await this.writePlan(plans, isCompared)
+    this.writers.log.notice(`The requests are in ${relative(this.framework.serviceDir, this.planPath)}`)
+  }
+
+  private async writePlan(plans: readonly FunctionPlan[], isCompared: boolean): Promise<void> {
     const packaged = plans.flatMap((plan) => {
       const artifact = this.artifacts.get(plan.fn.key)
       return artifact ? [{ plan, artifact }] : []
     })
     const comparedWith = isCompared ? 'what is deployed' : 'nothing: these are the requests of a first deployment'
-    const path = join(this.packagePath, 'plan.json')
-    await writeFile(path, `${JSON.stringify(planDocument(this.context.service, packaged, comparedWith), null, 2)}\n`)
-    this.writers.log.notice(`The requests are in ${relative(this.framework.serviceDir, path)}`)
+    const document = planDocument(this.context.service, packaged, comparedWith)
+    await writeFile(this.planPath, `${JSON.stringify(document, null, 2)}\n`)
+  }
+
+  private get planPath(): string {
+    return join(this.packagePath, 'plan.json')
   }
 
   private get packagePath(): string {

@@ -74,6 +74,11 @@ test('serverless.yml deploys, does nothing when run again, and is removed; no co
     `tccli lcic ModifyApp --SdkAppId 1400000002 --Callback 'https://1250000000-abcdefghij.ap-guangzhou.tencentscf.com' --CallbackKey "$LCIC_CALLBACK_KEY"`,
   )
 
+  const planned = JSON.parse(await readFile(join(place, '.serverless', 'plan.json'), 'utf8'))
+  expect(planned.requests.map(({ action }: { action: string }) => action)).toEqual(
+    stub.requests.map(({ action }) => action).filter((action) => !/^(Get|List)/.test(action)),
+  )
+
   stub.forget()
   const stage = ['--stage', 'prod']
   const [again, packaged, printed] = await Promise.all([
