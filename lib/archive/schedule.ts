@@ -37,8 +37,9 @@ export const schedule: Readonly<Record<DeferralKind, Plan>> = {
     costsAttempt: true,
     inProcessMs: [1, 1.5, 2, 3, 5, 7, 10, 15].map((seconds) => seconds * SECOND),
     patient: true,
-    // From here on the marks of `readinessMarkMs` are kept.
-    dueAfterMs: [5 * SECOND, 20 * SECOND, ...minutes(1, 3, 8, 18)],
+    // Each minute, so that whatever takes up to five is archived within a minute of being ready; from the end of the list
+    // on the marks of `readinessMarkMs` are kept.
+    dueAfterMs: [5 * SECOND, 20 * SECOND, ...minutes(1, 2, 3, 4, 5, 8, 18)],
     thenEveryMs: 20 * MINUTE,
     meaning: 'LCIC is still computing its statistics',
     next: 'It will be asked again.',
