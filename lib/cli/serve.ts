@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import { openContext } from '../archive/open-context'
@@ -35,7 +35,11 @@ export function serveCommand(): Command {
     .option('--port <port>', 'where to listen', wholeNumber(0, 65535), 9702)
     .option('--host <address>', 'on which address: 0.0.0.0 in a container, behind its proxy', '127.0.0.1')
     .option('--metrics-port <port>', 'give /metrics there, and not beside /callback', wholeNumber(0, 65535))
-    .option('--sweep-every <duration>', 'how often to sweep; 0: never, where others do', pace, 600_000)
+    .addOption(
+      new Option('--sweep-every <duration>', 'how often to sweep; 0: never, where others do')
+        .argParser(pace)
+        .default(600_000, '10m'),
+    )
     .addHelpText(
       'after',
       `
@@ -47,9 +51,9 @@ One process does it all: it is a worker as \`run\` is, and sweeps the apps of LC
 minutes. As many as you like may run; each keeps up to seven connections to the database. Set LCIC_CALLBACK_KEY to the key
 of the app's callback: without it callbacks are refused (LCIC_CALLBACK_UNSIGNED=accept takes unsigned ones).
 
-LCIC calls back on ports 80 and 443 only: put a proxy with TLS in front, and let it pass on /callback and nothing else:
-/metrics and /healthz tell app ids and how the archive fares, which is no one's business outside. Where a proxy passes on
-everything, --metrics-port keeps /metrics away from it. For Caddy:
+LCIC calls back on ports 80 and 443 only: put a proxy with TLS in front, and let it pass on /callback and nothing else.
+/metrics holds no personal data, but tells app ids and how the archive fares, which is nobody's business outside; where a
+proxy passes on everything, --metrics-port keeps it away from there. For Caddy:
   archive.example.com {
     handle /callback* { reverse_proxy 127.0.0.1:9702 }
     handle { respond 404 }

@@ -122,6 +122,58 @@ test('lcic-archive run --help', async () => {
   `)
 })
 
+test('lcic-archive serve --help', async () => {
+  expect(await helpOf('serve')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive serve [options]
+
+    receive LCIC's callbacks, archive and sweep, for hosts without SCF, until told
+    to stop
+
+    Options:
+      --port <port>             where to listen (default: 9702)
+      --host <address>          on which address: 0.0.0.0 in a container, behind its
+                                proxy (default: "127.0.0.1")
+      --metrics-port <port>     give /metrics there, and not beside /callback
+      --sweep-every <duration>  how often to sweep; 0: never, where others do
+                                (default: 10m)
+      -h, --help                display help for command
+
+    POST /callback   LCIC says that a class has ended: stored before it is answered, then archived
+    GET  /healthz    200 while the database takes writes and the worker lives; 503, and why not, otherwise
+    GET  /metrics    for Prometheus: jobs by state, oldest due, budget, runs, callbacks, freshness, sweeps
+
+    One process does it all: it is a worker as \`run\` is, and sweeps the apps of LCIC_SDK_APP_IDS at its start and every ten
+    minutes. As many as you like may run; each keeps up to seven connections to the database. Set LCIC_CALLBACK_KEY to the key
+    of the app's callback: without it callbacks are refused (LCIC_CALLBACK_UNSIGNED=accept takes unsigned ones).
+
+    LCIC calls back on ports 80 and 443 only: put a proxy with TLS in front, and let it pass on /callback and nothing else.
+    /metrics holds no personal data, but tells app ids and how the archive fares, which is nobody's business outside; where a
+    proxy passes on everything, --metrics-port keeps it away from there. For Caddy:
+      archive.example.com {
+        handle /callback* { reverse_proxy 127.0.0.1:9702 }
+        handle { respond 404 }
+      }
+    Then register https://archive.example.com/callback and its key as the app's callback (console, or ModifyApp).
+
+    SIGTERM: it takes no more connections, answers the callbacks it has, gives back its rooms, and ends with 0 within 5 s. A
+    process that is killed loses nothing that it answered. With systemd:
+      [Service]
+      EnvironmentFile=/etc/lcic-archive.env
+      ExecStart=node /opt/lcic-archive/dist/lcic-archive.cjs serve
+      Restart=always
+    In a container: \`node dist/lcic-archive.cjs serve --host 0.0.0.0\` (not through npx, which does not pass signals on), with
+    /healthz as readiness check; not as a reason to restart: a database that is away is waited for.
+
+    Exit code: 0 told to stop; 2 usage or configuration; 3 the database is out of reach at the start. Wrong credentials are
+    told by the log and by /healthz, as callbacks are worth taking meanwhile.
+
+    Example:
+      $ LCIC_SDK_APP_IDS=1400000001 LCIC_CALLBACK_KEY=… lcic-archive serve
+
+    "
+  `)
+})
+
 test('lcic-archive sweep --help', async () => {
   expect(await helpOf('sweep')).toMatchInlineSnapshot(`
     "Usage: lcic-archive sweep [options]
