@@ -10,6 +10,7 @@ import { describeError, UsageError } from '../errors'
 import { idsAsJson } from '../json'
 import { createLog } from '../log'
 import { beginInvocation, type Invocation, TimeUpError } from './invocation'
+import { keepHeapSmall } from './small-heap'
 
 /** What an instance of a function keeps between invocations, and what the present one may take. */
 export interface FunctionCall {
@@ -47,6 +48,7 @@ export function functionOf<Answer>(
   run: (call: FunctionCall, event: unknown) => Promise<Answer>,
   { silenceMs = SILENCE_MS, connectMs = CONNECT_MS }: DatabasePatience = {},
 ): (event: unknown, context: unknown) => Promise<unknown> {
+  keepHeapSmall()
   return async (event, context) => {
     using invocation = beginInvocation(context, systemClock)
     const { requestId, functionName } = invocation
