@@ -53,9 +53,14 @@ export function createCallbackInbox({ db, now }: { db: Kysely<Database>; now: ()
         else item.resolve(isDue)
       }
     } catch (error) {
-      // One that the database refuses for what it is must not take the others along.
-      if (batch.length > 1 && isDataRefusal(error)) for (const item of batch) await settle([item], { waits })
-      else for (const { reject } of batch) reject(error)
+      if (batch.length === 1 || !isDataRefusal(error)) {
+        for (const { reject } of batch) reject(error)
+        return
+      }
+      // One that the database refuses for what it is must not take the others along: it is looked for by halves.
+      const half = Math.ceil(batch.length / 2)
+      await settle(batch.slice(0, half), { waits })
+      await settle(batch.slice(half), { waits })
     }
   }
 

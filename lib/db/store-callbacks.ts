@@ -51,17 +51,15 @@ export async function storeCallbacks(
   })
 }
 
-/** Locks the jobs of all others, in the order in which everybody does. */
+/**
+ * Who holds a row's lock is in its xmax, and holds the lock of that transaction. Nothing is locked for this: whoever held
+ * some jobs, and waited for others, might wait for somebody who waits for him.
+ */
 async function lockedAmong(tx: Kysely<Database>, callbacks: readonly RoomEndCallback[]): Promise<Set<bigint>> {
   const { rows } = await sql<{ room_id: bigint }>`
-    with free as materialized (
-      select room_id from archive.jobs
-      where room_id = any (${[...new Set(callbacks.map(({ roomId }) => String(roomId)))]}::bigint[])
-      order by room_id
-      for update skip locked
-    )
-    select room_id from archive.jobs
-    where room_id = any (${callbacks.map(({ roomId }) => String(roomId))}::bigint[])
-      and room_id not in (select room_id from free)`.execute(tx)
+    select j.room_id
+    from archive.jobs j
+    join pg_locks l on l.locktype = 'transactionid' and l.transactionid = j.xmax and l.granted
+    where j.room_id = any (${callbacks.map(({ roomId }) => String(roomId))}::bigint[])`.execute(tx)
   return new Set(rows.map(({ room_id }) => room_id))
 }

@@ -26,10 +26,10 @@ export function createRoutes(options: RouteOptions, { withMetrics }: { withMetri
   const { receive, problems, metrics, log } = options
   const routes = createBareRoutes(log)
   routes.all('/callback', async (call) => {
-    const startedAt = performance.now()
-    const { method, raw } = { method: call.req.method, raw: call.env.incoming }
+    const { method } = call.req
     // Who calls by another method is told so, whatever comes along.
-    const body = method === 'POST' ? await readBody(raw) : ''
+    const body = method === 'POST' ? await readBody(call.env.incoming) : ''
+    const startedAt = performance.now()
     const answer = body === undefined ? tooLarge : await receive({ method, body }, log)
     metrics.countCallback(answer, (performance.now() - startedAt) / 1000)
     if (body === undefined || method !== 'POST') closeUnread(call)
