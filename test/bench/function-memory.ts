@@ -70,10 +70,8 @@ async function measure(
     }
     const archive = async (step: string, mode: Mode) => {
       const environment = environmentOf(database.url, source)
-      const instance = await platform.start('archive-rooms', {
-        environment,
-        flags: ownFlags.split(' ').filter(Boolean),
-      })
+      const flags = mode === 'as shipped' ? [] : ['--require', alone]
+      const instance = await platform.start('archive-rooms', { environment, flags })
       const event = { RoomIds: [source.roomId] }
       const { answer, error, durationMs, cpuMs, peakRssBytes } = await instance.invoke(event, { timeLimitMs: 120_000 })
       await instance.kill()
