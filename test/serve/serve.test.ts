@@ -12,7 +12,7 @@ import { keepOutOfLogs, testLog } from '../support/log-directory'
 import { expectTruth } from '../support/truth'
 
 const key = 'key of the served callbacks'
-const limits: Partial<HttpLimits> = { headersMs: 300, requestMs: 600 }
+const limits: Partial<HttpLimits> = { headersMs: 200, requestMs: 900 }
 
 interface Served {
   readonly url: string
@@ -221,6 +221,8 @@ describe('what callers may not do', () => {
     slow.write('POST /callback HTTP/1.1\r\nHost: a\r\nX-A')
     const dripping = setInterval(() => slow.write('a'), 50)
     bodiless.write('POST /callback HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{')
+    const headers = Promise.all([silent.said, slow.said]).then(() => 'headers')
+    expect(await Promise.race([headers, bodiless.said])).toBe('headers')
     const said = await Promise.all([silent.said, slow.said, bodiless.said])
     clearInterval(dripping)
     for (const text of said) expect(text).toMatch(/^(HTTP\/1\.1 408 |$)/)
@@ -234,7 +236,9 @@ describe('what callers may not do', () => {
     for (let chunk = 0; chunk < 65; chunk++) endless.write(`400\r\n${' '.repeat(1024)}\r\n`)
     for (const text of await Promise.all([announced.said, endless.said])) {
       expect(text).toMatch(/^HTTP\/1\.1 413 .*"error_code":413/s)
+      // The connection is of no more use, and nothing more is said on it.
       expect(text.toLowerCase()).toContain('connection: close')
+      expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1)
     }
   })
 
