@@ -2,25 +2,39 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { answerOf, callbackKey, type Functions, linesOf, openFunctions } from '../support/functions'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { answerOf, callbackKey, type Functions, linesOf, openFunctions, roleCredentials } from '../support/functions'
 import type { Instance, Outcome } from '../support/platform'
+import { type ScfInvocations, startScfInvocations } from '../support/scf-invocations'
 
 let functions: Functions
 let instance: Instance
-let silence: Promise<Outcome>
+let withoutDatabase: Promise<Outcome>
+let silentScf: ScfInvocations
+let patient: Instance
+let withoutScf: Promise<Outcome>
 let roomId = 400_000_000n
 
 beforeAll(async () => {
   functions = await openFunctions()
   instance = await functions.start('room-ended')
-  // This takes a while: the others go on meanwhile.
+  // These take a while: other tests go on meanwhile.
   const { url } = await openDoor(() => undefined)
   const lonely = await functions.start('room-ended', { environment: { DATABASE_URL: url } })
-  silence = lonely.invoke(post(callback()))
+  withoutDatabase = lonely.invoke(post(callback()))
+  silentScf = await startScfInvocations(roleCredentials())
+  silentScf.behaviour = 'hangs'
+  patient = await functions.start('room-ended', { environment: { TENCENTCLOUD_SCF_ENDPOINT: silentScf.endpoint } })
+  withoutScf = patient.invoke(post(callback()))
+  // From here on SCF may be asked by others.
+  await vi.waitFor(() => expect(silentScf.asked).toHaveLength(1), { timeout: 20_000 })
+  roomId += 1n
 })
 
-afterAll(() => functions?.close())
+afterAll(async () => {
+  await functions?.close()
+  await silentScf?.close()
+})
 
 beforeEach(async () => {
   roomId += 1n
@@ -106,15 +120,6 @@ test('a callback whose archive-rooms cannot be started is taken all the same, an
   expect(await storedCallbacks()).toHaveLength(1)
   expect(functions.scf.asked).toHaveLength(1)
   expect(linesOf(instance).at(-1)).toMatchObject({ level: 40, code: 'ResourceNotFound.Function' })
-})
-
-test('a callback waits two seconds, and no longer, for SCF to start archive-rooms', async () => {
-  functions.scf.behaviour = 'hangs'
-  const outcome = await instance.invoke(post(callback()))
-  expect(answerOf(outcome)).toMatchObject({ statusCode: 200 })
-  expect(outcome.durationMs).toBeLessThan(3_500)
-  expect(await storedCallbacks()).toHaveLength(1)
-  expect(linesOf(instance).at(-1)).toMatchObject({ level: 40, msg: expect.stringContaining('could not be started') })
 })
 
 test('a callback that comes again is stored again, and makes nothing due that is not', async () => {
@@ -204,8 +209,16 @@ test('a callback that cannot be stored is answered 503 at once, and the next one
   await forwarding.close()
 })
 
+test('a callback waits two seconds, and no longer, for SCF to start archive-rooms', async () => {
+  const outcome = await withoutScf
+  expect(answerOf<HttpAnswer>(outcome)).toMatchObject({ statusCode: 200 })
+  expect(outcome.durationMs).toBeLessThan(3_500)
+  expect(silentScf.asked).toHaveLength(1)
+  expect(linesOf(patient).at(-1)).toMatchObject({ level: 40, msg: expect.stringContaining('could not be started') })
+})
+
 test('a callback is answered 503 within four seconds where the database says nothing at all', async () => {
-  const outcome = await silence
+  const outcome = await withoutDatabase
   expect(answerOf<HttpAnswer>(outcome)).toMatchObject({ statusCode: 503 })
   expect(outcome.durationMs).toBeLessThan(4_000)
 })
