@@ -1,12 +1,14 @@
 import { Agent, request } from 'node:http'
 import type { CallsMade, CallTask } from './callbacks-task'
 
+/** Connections are kept from one task to the next. */
+const agent = new Agent({ keepAlive: true, maxSockets: 400, scheduling: 'lifo' })
+
 /**
  * Calls a callback's URL at a fixed rate, whether or not it has been answered: whoever is late is measured as late. Each
  * latency counts from when the call was to leave.
  */
-async function main({ url, perSecond, seconds, bodies }: CallTask): Promise<CallsMade> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 400, scheduling: 'lifo' })
+async function call({ url, perSecond, seconds, bodies }: CallTask): Promise<CallsMade> {
   const total = perSecond * seconds
   const latencies = new Float64Array(total)
   const statuses: Record<string, number> = {}
@@ -22,7 +24,7 @@ async function main({ url, perSecond, seconds, bodies }: CallTask): Promise<Call
       statuses[status] = (statuses[status] ?? 0) + 1
       if (++answered === total) resolve()
     }
-    function call(index: number): void {
+    function send(index: number): void {
       const body = bodies[index % bodies.length] ?? ''
       const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
       latestStartMs = Math.max(latestStartMs, performance.now() - startedAt - (index / perSecond) * 1000)
@@ -36,14 +38,13 @@ async function main({ url, perSecond, seconds, bodies }: CallTask): Promise<Call
     let sent = 0
     function tick(): void {
       const due = Math.min(total, Math.floor(((performance.now() - startedAt) / 1000) * perSecond) + 1)
-      while (sent < due) call(sent++)
+      while (sent < due) send(sent++)
       if (sent < total) setTimeout(tick, 1)
     }
     tick()
   })
   const tookMs = performance.now() - startedAt
   const { user, system } = process.cpuUsage(cpuBefore)
-  agent.destroy()
   const sorted = latencies.sort()
   const quantile = (share: number) => sorted[Math.min(total - 1, Math.floor(share * total))] ?? 0
   return {
@@ -58,6 +59,5 @@ async function main({ url, perSecond, seconds, bodies }: CallTask): Promise<Call
   }
 }
 
-process.once('message', (task: CallTask) => {
-  void main(task).then((made) => process.send?.(made, () => process.disconnect()))
-})
+process.on('message', async (task: CallTask) => process.send?.(await call(task)))
+process.on('disconnect', () => agent.destroy())

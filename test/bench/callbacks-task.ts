@@ -1,4 +1,4 @@
-/** What the calling process is told. */
+/** What the calling process is told, one task after the other. */
 export interface CallTask {
   readonly url: string
   readonly perSecond: number
