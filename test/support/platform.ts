@@ -127,6 +127,7 @@ function followed(child: ChildProcess, onEnd: (output: string) => void): Instanc
 
   function outcomeOf(order: InstanceOrder): Promise<Outcome> {
     return new Promise((resolve) => {
+      if (!child.connected) throw new Error('This instance has ended.')
       const startedAt = performance.now()
       let said: Pick<Outcome, 'answer' | 'error'> = {}
       const timer = setTimeout(() => child.kill('SIGKILL'), order.timeLimitMs)
