@@ -41,6 +41,8 @@ export interface InvokeOptions {
   readonly requestId?: string
   /** What is new in the environment, such as credentials; null takes away. */
   readonly environment?: Readonly<Record<string, string | null>>
+  /** What happens when the event is there already, and the instance is still frozen. */
+  readonly whileFrozen?: () => Promise<unknown>
 }
 
 export interface Outcome {
@@ -127,7 +129,6 @@ function followed(child: ChildProcess, onEnd: (output: string) => void): Instanc
 
   function outcomeOf(order: InstanceOrder): Promise<Outcome> {
     return new Promise((resolve) => {
-      if (!child.connected) throw new Error('This instance has ended.')
       const startedAt = performance.now()
       let said: Pick<Outcome, 'answer' | 'error'> = {}
       const timer = setTimeout(() => child.kill('SIGKILL'), order.timeLimitMs)
@@ -148,14 +149,18 @@ function followed(child: ChildProcess, onEnd: (output: string) => void): Instanc
         end({ died: true, idleAfterMs: Number.POSITIVE_INFINITY, durationMs, cpuMs: 0, peakRssBytes: 0 })
       }
       child.kill('SIGCONT')
-      child.send(order)
     })
   }
 
   return {
     ready,
-    invoke(event, { timeLimitMs = 30_000, requestId = randomUUID(), environment = {} } = {}) {
-      return outcomeOf({ event, requestId, timeLimitMs, environment })
+    async invoke(event, { timeLimitMs = 30_000, requestId = randomUUID(), environment = {}, whileFrozen } = {}) {
+      if (!child.connected) throw new Error('This instance has ended.')
+      if (whileFrozen) child.kill('SIGSTOP')
+      const order: InstanceOrder = { event, requestId, timeLimitMs, environment }
+      child.send(order)
+      await whileFrozen?.()
+      return outcomeOf(order)
     },
     async kill() {
       child.kill('SIGKILL')
