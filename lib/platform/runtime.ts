@@ -55,7 +55,7 @@ export function functionOf<Answer>(
     const startedAt = systemClock.now()
     let log = kept?.log
     // Connections may have ended while the instance was frozen: that is heard before one of them is used.
-    await new Promise(setImmediate)
+    await hearWhatHasArrived()
     try {
       kept ??= open({ silenceMs, connectMs })
       const { config, db } = kept
@@ -85,6 +85,12 @@ export function functionOf<Answer>(
       throw new Error(`${message} [${code}]`)
     }
   }
+}
+
+/** One turn of the event loop ends with the first; in the second one all sockets are looked at. */
+async function hearWhatHasArrived(): Promise<void> {
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
 }
 
 /** A statement of a function takes seconds at most; a connection may have gone while the instance was frozen. */
