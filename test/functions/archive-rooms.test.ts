@@ -221,6 +221,19 @@ test('killed at its time-out in the middle of a pull, it has lost nothing: the n
   await expectTruth(functions.db, room)
 })
 
+test('killed by the platform at its time-out, because the database keeps it waiting, it leaves nothing half done', async () => {
+  const room = functions.school.addRoom({ members: 2 })
+  await due(room)
+  const waiting = await functions.start('archive-rooms')
+  const event = { RoomIds: [String(room.roomId)] }
+  await functions.db.transaction().execute(async (tx) => {
+    await sql`select from archive.jobs for update`.execute(tx)
+    expect(await waiting.invoke(event, { timeLimitMs: 700 })).toMatchObject({ died: true })
+  })
+  expect(functions.simulator.requests).toEqual([])
+  expect(answerOf(await instance.invoke(event))).toMatchObject({ archived: 1 })
+})
+
 async function landedPages({ roomId }: SimulatedRoom): Promise<number> {
   const { rows } = await sql`select from archive.raw_pages where room_id = ${roomId}`.execute(functions.db)
   return rows.length
