@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -12,11 +11,10 @@ import { sql } from 'kysely'
 import * as z from 'zod'
 import { connect } from '../../lib/db/connect'
 import { migrateUp } from '../../lib/db/migrate'
-import { bundleFunction } from '../../lib/deploy/bundle'
 import { openEmbeddedDatabase } from '../../lib/embedded'
 import { signCallback } from '../../lib/lcic/callback'
 import { School, startSimulator } from '../../lib/simulator'
-import type { InstanceAnswer, InstanceEvent } from './instance-process'
+import { type Instance, startPlatform } from '../support/platform'
 
 /**
  * What SCF would bill for a school day: GB-seconds by function, from real invocations of the bundles in processes that are
@@ -44,7 +42,7 @@ async function main(): Promise<void> {
   const school = new School()
   const simulator = await startSimulator({ school, frozen: true, latencyMs: { min: 20, max: 80 } })
   const callbackKey = 'the key of the bench'
-  const platform = await openPlatform(directory, {
+  const functions = await openFunctions({
     DATABASE_URL: database.url,
     LCIC_ENDPOINT: simulator.endpoint,
     LCIC_SDK_APP_IDS: String(school.sdkAppId),
@@ -65,7 +63,7 @@ async function main(): Promise<void> {
     const expireTime = Math.floor(Date.now() / 1000) + 600
     const callback = { EventType: 'RoomEnd', SdkAppId: school.sdkAppId, EventData: { RoomId: Number(roomId) } }
     const body = JSON.stringify({ ...callback, ExpireTime: expireTime, Sign: signCallback(callbackKey, expireTime) })
-    await platform.invoke('room-ended', { httpMethod: 'POST', path: '/', headers: {}, queryString: {}, body })
+    await functions.invoke('room-ended', { httpMethod: 'POST', path: '/', headers: {}, queryString: {}, body })
   }
 
   async function countArchived(): Promise<number> {
@@ -77,7 +75,7 @@ async function main(): Promise<void> {
     const rooms = Number(values.rooms)
     const everyMs = (Number(values.minutes) * 60_000) / rooms
     process.stderr.write(`${rooms} rooms in ${values.minutes} minutes, ready after ${readyAfterSeconds} s …\n`)
-    const stopTimers = startTimers(platform)
+    const stopTimers = startTimers(functions)
     const calls: Promise<void>[] = []
     for (let room = 0; room < rooms; room++) {
       calls.push(callBack(endClass()))
@@ -86,21 +84,21 @@ async function main(): Promise<void> {
     await Promise.all(calls)
     while ((await countArchived()) < rooms) await delay(1000)
     await stopTimers()
-    const ours = platform.bill()
+    const ours = functions.bill()
     const requests = simulator.requests.filter(({ action }) => action === 'DescribeRoomStatistics').length
 
     const sleepers = Number(values.sleepers)
     process.stderr.write(`${sleepers} rooms, each with a function that sleeps …\n`)
     const ids = Array.from({ length: sleepers }, endClass)
-    await Promise.all(ids.map((roomId) => platform.invoke('sleeping-function', { RoomIds: [String(roomId)] })))
+    await Promise.all(ids.map((roomId) => functions.invoke('sleeping-function', { RoomIds: [String(roomId)] })))
     const archived = await countArchived()
     if (archived !== rooms + sleepers) throw new Error(`${archived} rooms are archived, of ${rooms + sleepers}.`)
-    const theirs = platform.bill()
+    const theirs = functions.bill()
 
     const result = { rooms, requests, sleepers, ours, theirs, ...comparisonOf(ours, theirs, { rooms, sleepers }) }
     process.stdout.write(values.json ? `${JSON.stringify(result, null, 2)}\n` : `${reportOf(result)}\n`)
   } finally {
-    await platform.close()
+    await functions.close()
     await db.destroy()
     await simulator.close()
     await database.close()
@@ -168,11 +166,11 @@ A function that sleeps: ${sleepingPer1000Rooms.toFixed(1)} GB-s per 1,000 rooms,
 }
 
 /** As serverless.yml has them. */
-function startTimers(platform: Platform): () => Promise<void> {
+function startTimers({ invoke }: Functions): () => Promise<void> {
   const timer = { Type: 'Timer', TriggerName: 'bench', Time: new Date().toISOString(), Message: '' }
   const running = new Set<Promise<unknown>>()
   const start = (name: string) => {
-    const invocation = platform.invoke(name, timer).finally(() => running.delete(invocation))
+    const invocation = invoke(name, timer).finally(() => running.delete(invocation))
     running.add(invocation)
   }
   const timers = [setInterval(() => start('archive-rooms'), 60_000), setInterval(() => start('sweep-rooms'), 600_000)]
@@ -183,7 +181,8 @@ function startTimers(platform: Platform): () => Promise<void> {
   }
 }
 
-interface Platform {
+/** Functions, of which there are as many instances as there are events at once. */
+interface Functions {
   /** Waits for the answer. @throws what the function threw */
   invoke(name: string, event: unknown): Promise<unknown>
   /** Of all invocations since the last one. */
@@ -191,19 +190,23 @@ interface Platform {
   close(): Promise<void>
 }
 
-/** Runs functions as SCF does: one event at a time in an instance, and more instances where that takes too long. */
-async function openPlatform(directory: string, environment: Readonly<Record<string, string>>): Promise<Platform> {
-  const idle = new Map<string, ChildProcess[]>()
-  const all = new Set<ChildProcess>()
-  const billed = new Map<string, InstanceAnswer[]>()
-  for (const name of ['room-ended', 'archive-rooms', 'sweep-rooms'])
-    await writeFile(join(directory, `${name}.cjs`), (await bundleFunction(process.cwd(), name)).code)
+/** What SCF bills of one invocation: until its event loop is empty, and the loading of its code before the first. */
+interface Billed {
+  readonly loadMs: number
+  readonly durationMs: number
+  readonly peakRssBytes: number
+}
+
+async function openFunctions(given: Readonly<Record<string, string>>): Promise<Functions> {
+  const platform = await startPlatform({ directory: join(__dirname, '..', '..', '..') })
+  const idle = new Map<string, Instance[]>()
+  const billed = new Map<string, Billed[]>()
 
   const starts = createServer((request, response) => {
     receive(request).then(
       ({ FunctionName, ClientContext }) => {
         // Whoever started it does not wait for it.
-        void invoke(FunctionName.replace('bench-', ''), JSON.parse(ClientContext))
+        void invoke(FunctionName.replace('lcic-archive-test-', ''), JSON.parse(ClientContext))
         response.end(JSON.stringify({ Response: { Result: {}, RequestId: 'bench' } }))
       },
       (error: unknown) => response.destroy(error instanceof Error ? error : undefined),
@@ -212,45 +215,36 @@ async function openPlatform(directory: string, environment: Readonly<Record<stri
   starts.listen(0, '127.0.0.1')
   await once(starts, 'listening')
   const { port } = starts.address() as AddressInfo
-
-  function startInstance(name: string): ChildProcess {
-    const code = name === 'sleeping-function' ? join(__dirname, `${name}.cjs`) : join(directory, `${name}.cjs`)
-    const env = { ...environment, PATH: process.env.PATH, TENCENTCLOUD_SCF_ENDPOINT: `http://127.0.0.1:${port}` }
-    const child = spawn(process.execPath, [join(__dirname, 'instance-process.cjs'), code], {
-      env,
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    })
-    all.add(child)
-    return child
-  }
+  const environment = { ...given, TENCENTCLOUD_SCF_ENDPOINT: `http://127.0.0.1:${port}` }
 
   async function invoke(name: string, event: unknown): Promise<unknown> {
-    const instance = idle.get(name)?.pop() ?? startInstance(name)
-    instance.kill('SIGCONT')
-    const told: InstanceEvent = { event, functionName: `bench-${name}`, timeLimitMs: timeLimitMs[name] ?? 70_000 }
-    instance.send(told)
-    const [said] = await once(instance, 'message')
-    const answer = answerSchema.parse(said)
-    instance.kill('SIGSTOP')
+    const warm = idle.get(name)?.pop()
+    const instance = warm ?? (await platform.start(files[name] ?? name, { environment }))
+    const outcome = await instance.invoke(event, { timeLimitMs: timeLimitMs[name] ?? 70_000 })
+    const { durationMs, idleAfterMs, peakRssBytes, died } = outcome
+    if (died || outcome.error !== undefined) throw new Error(`${name}: ${outcome.error}\n${instance.output()}`)
+    const cost = { loadMs: warm ? 0 : instance.loadMs, durationMs: durationMs + idleAfterMs, peakRssBytes }
     idle.set(name, [...(idle.get(name) ?? []), instance])
-    billed.set(name, [...(billed.get(name) ?? []), answer])
-    if (answer.error !== undefined) throw new Error(`${name}: ${answer.error}`)
-    return answer.answer
+    billed.set(name, [...(billed.get(name) ?? []), cost])
+    return outcome.answer
   }
 
   return {
     invoke,
     bill() {
-      const bills = [...billed].map(([name, answers]) => billOf(name, answers))
+      const bills = [...billed].map(([name, costs]) => billOf(name, costs))
       billed.clear()
       return bills
     },
     async close() {
-      for (const child of all) child.kill('SIGKILL')
+      await platform.close()
       await new Promise((resolve) => starts.close(resolve))
     },
   }
 }
+
+/** Where the platform finds what is no function of the project's. */
+const files: Readonly<Record<string, string>> = { 'sleeping-function': '../test/bench/sleeping-function' }
 
 /** As serverless.yml has them; a function that sleeps has the most there is. */
 const timeLimitMs: Readonly<Record<string, number>> = {
@@ -260,23 +254,15 @@ const timeLimitMs: Readonly<Record<string, number>> = {
   'sleeping-function': 900_000,
 }
 
-const answerSchema: z.ZodType<InstanceAnswer> = z.object({
-  answer: z.unknown(),
-  error: z.string().exactOptional(),
-  durationMs: z.number(),
-  loadMs: z.number(),
-  peakRssBytes: z.number(),
-})
-
-function billOf(name: string, answers: readonly InstanceAnswer[]): Bill {
-  const billedMs = answers.reduce((total, { durationMs, loadMs }) => total + Math.ceil(durationMs + loadMs), 0)
+function billOf(name: string, costs: readonly Billed[]): Bill {
+  const billedMs = costs.reduce((total, { durationMs, loadMs }) => total + Math.ceil(durationMs + loadMs), 0)
   return {
     name,
-    invocations: answers.length,
-    coldStarts: answers.filter(({ loadMs }) => loadMs > 0).length,
+    invocations: costs.length,
+    coldStarts: costs.filter(({ loadMs }) => loadMs > 0).length,
     gigabyteSeconds: (billedMs / 1000) * GIGABYTES,
-    peakRssBytes: Math.max(...answers.map(({ peakRssBytes }) => peakRssBytes)),
-    shortestMs: Math.min(...answers.map(({ durationMs }) => durationMs)),
+    peakRssBytes: Math.max(...costs.map(({ peakRssBytes }) => peakRssBytes)),
+    shortestMs: Math.min(...costs.map(({ durationMs }) => durationMs)),
   }
 }
 

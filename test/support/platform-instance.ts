@@ -24,7 +24,11 @@ export interface InstanceForm {
 
 /** What an instance tells the platform. */
 export type InstanceNews =
-  | { readonly type: 'ready' }
+  | {
+      readonly type: 'ready'
+      /** How long it took to load the bundle. */
+      readonly loadMs: number
+    }
   | { readonly type: 'answered'; readonly answer: unknown }
   | { readonly type: 'failed'; readonly error: string }
   | {
@@ -42,7 +46,9 @@ type Handler = (event: unknown, context: unknown) => Promise<unknown>
 
 function main({ bundle, functionName, memoryMb, pid }: InstanceForm): void {
   if (pid !== undefined) Object.defineProperty(process, 'pid', { value: pid })
+  const beganAt = performance.now()
   const { main_handler: handler }: { main_handler: Handler } = require(bundle)
+  const loadMs = performance.now() - beganAt
   const { channel } = process
   let current: { startedAt: number; answeredAt: number; cpu: NodeJS.CpuUsage } | undefined
 
@@ -96,7 +102,7 @@ function main({ bundle, functionName, memoryMb, pid }: InstanceForm): void {
     channel?.ref()
   })
   process.on('disconnect', () => process.exit())
-  tell({ type: 'ready' })
+  tell({ type: 'ready', loadMs })
 }
 
 function tell(news: InstanceNews): void {

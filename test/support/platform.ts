@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { build } from 'esbuild'
 import { bundleFunction } from '../../lib/deploy/bundle'
 import type { InstanceForm, InstanceNews, InstanceOrder } from './platform-instance'
@@ -31,6 +31,8 @@ export interface Instance {
   invoke(event: unknown, options?: InvokeOptions): Promise<Outcome>
   /** Ends it from one instant to the next, as the platform does. */
   kill(): Promise<void>
+  /** How long it took to load the bundle. */
+  readonly loadMs: number
   /** What it has written to its standard output and standard error. */
   output(): string
 }
@@ -79,11 +81,11 @@ export async function startPlatform({
     logLevel: 'error',
   })
   const bundles = new Map<string, Promise<string>>()
-  const instances: Instance[] = []
+  const instances: Pick<Instance, 'kill'>[] = []
 
   async function bundleOf(file: string): Promise<string> {
     const { file: name, code } = await bundleFunction(directory, file)
-    const path = join(place, name)
+    const path = join(place, basename(name))
     await writeFile(path, code)
     return path
   }
@@ -99,10 +101,9 @@ export async function startPlatform({
         env: environment,
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       })
-      const instance = followed(child, (output) => onEnd(output, environment))
+      const { ready, ...instance } = followed(child, (output) => onEnd(output, environment))
       instances.push(instance)
-      await instance.ready
-      return instance
+      return { ...instance, loadMs: await ready }
     },
     async close() {
       await Promise.all(instances.map((instance) => instance.kill()))
@@ -111,7 +112,10 @@ export async function startPlatform({
   }
 }
 
-function followed(child: ChildProcess, onEnd: (output: string) => void): Instance & { readonly ready: Promise<void> } {
+function followed(
+  child: ChildProcess,
+  onEnd: (output: string) => void,
+): Omit<Instance, 'loadMs'> & { readonly ready: Promise<number> } {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -123,8 +127,9 @@ function followed(child: ChildProcess, onEnd: (output: string) => void): Instanc
   child.on('message', (news: InstanceNews) => hear(news))
   void ended.then(() => hear(undefined))
 
-  const ready = new Promise<void>((resolve, reject) => {
-    hear = (news) => (news?.type === 'ready' ? resolve() : reject(new Error(`The function does not load: ${output}`)))
+  const ready = new Promise<number>((resolve, reject) => {
+    hear = (news) =>
+      news?.type === 'ready' ? resolve(news.loadMs) : reject(new Error(`The function does not load: ${output}`))
   })
 
   function outcomeOf(order: InstanceOrder): Promise<Outcome> {
