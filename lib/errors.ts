@@ -19,7 +19,7 @@ export class UsageError extends ArchiveError {}
 /** PostgreSQL could not be reached, or is not as this program needs it. */
 export class DatabaseError extends ArchiveError {
   // A bundle calls the class DatabaseError2, because pg has a DatabaseError, too.
-  override readonly name = 'DatabaseError'
+  static override readonly name: string = 'DatabaseError'
 }
 
 /** An error as logs and tables may show it. */

@@ -41,7 +41,7 @@ describe.each(['room-ended', 'archive-rooms', 'sweep-rooms', 'migrate'])('the bu
   })
 
   test('has errors that are called as they are in the code', () => {
-    const renamed = code.match(/\b[A-Z]\w*Error\d+ ?= ?class extends (Archive|Usage)Error\d*\{(?!name=)/g)
+    const renamed = code.match(/\b[A-Z]\w*Error\d+ ?= ?class extends (Archive|Usage)Error\d*\{(?!static name=)/g)
     expect(renamed).toBeNull()
     expect(code).toMatch(/\bArchiveError ?= ?class extends Error/)
   })

@@ -19,17 +19,19 @@ export const postgresVersions: readonly PostgresVersion[] = inject('postgres12Ur
 /** A database of its own, migrated: cloned from a template that the first to come makes. */
 export async function createTestDatabase(version: PostgresVersion = 18): Promise<TestDatabase> {
   const template = 'archive_template'
-  await onServer(version, async (admin) => {
-    // Tests run in several processes.
-    await sql`select pg_advisory_lock(1)`.execute(admin)
-    const { rows } = await sql`select from pg_database where datname = ${template}`.execute(admin)
-    if (rows.length > 0) return
-    await sql`create database ${sql.id('archive_template_tmp')}`.execute(admin)
-    const db = connect({ url: databaseUrl(version, 'archive_template_tmp') })
-    await migrateUp(db)
-    await db.destroy()
-    await sql`alter database archive_template_tmp rename to ${sql.id(template)}`.execute(admin)
-  })
+  const { url, admin, isPrepared } = serverOf(version)
+  if (!isPrepared) {
+    await alone(admin, 1, async (session) => {
+      const { rows } = await sql`select from pg_database where datname = ${template}`.execute(session)
+      if (rows.length > 0) return
+      await sql`create database ${sql.id('archive_template_tmp')}`.execute(session)
+      const db = connect({ url: databaseUrl(url, 'archive_template_tmp') })
+      await migrateUp(db)
+      await db.destroy()
+      await sql`alter database archive_template_tmp rename to ${sql.id(template)}`.execute(session)
+    })
+    serverOf(version).isPrepared = true
+  }
   return createDatabase(version, template)
 }
 
@@ -40,42 +42,59 @@ export async function createEmptyDatabase(version: PostgresVersion = 18): Promis
 
 async function createDatabase(version: PostgresVersion, template: string): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`
-  await onServer(version, async (admin) => {
-    // A template that is being cloned by another cannot be cloned.
-    await sql`select pg_advisory_lock(2)`.execute(admin)
-    await sql`create database ${sql.id(name)} template ${sql.id(template)}`.execute(admin)
+  const server = serverOf(version)
+  // A template that is being cloned by another cannot be cloned.
+  await alone(server.admin, 2, async (session) => {
+    await sql`create database ${sql.id(name)} template ${sql.id(template)}`.execute(session)
   })
-  const url = databaseUrl(version, name)
+  const url = databaseUrl(server.url, name)
   const db = connect({ url, max: 20 })
   return {
     url,
     db,
     async drop() {
       await db.destroy()
-      await onServer(version, async (admin) => {
-        await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`.execute(admin)
-        await sql`drop database if exists ${sql.id(name)}`.execute(admin)
-      })
+      await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`.execute(server.admin)
+      await sql`drop database if exists ${sql.id(name)}`.execute(server.admin)
     },
   }
 }
 
-/** Runs on one connection, so that its session's locks last until the end. */
-async function onServer(version: PostgresVersion, work: (admin: Kysely<Database>) => Promise<void>): Promise<void> {
-  const admin = connect({ url: serverUrl(version), max: 1 })
-  try {
-    await work(admin)
-  } finally {
-    await admin.destroy()
-  }
+/** Tests run in several processes: only one of them at a time does this. */
+function alone(
+  admin: Kysely<Database>,
+  lock: number,
+  work: (session: Kysely<Database>) => Promise<void>,
+): Promise<void> {
+  return admin.connection().execute(async (session) => {
+    await sql`select pg_advisory_lock(${lock})`.execute(session)
+    try {
+      await work(session)
+    } finally {
+      await sql`select pg_advisory_unlock(${lock})`.execute(session)
+    }
+  })
 }
 
-function serverUrl(version: PostgresVersion): string {
-  return inject(version === 18 ? 'postgres18Url' : 'postgres12Url')
+interface Server {
+  readonly url: string
+  /** A superuser's connections, kept: to connect takes longer than to create a database. */
+  readonly admin: Kysely<Database>
+  /** The template is there. */
+  isPrepared: boolean
 }
 
-function databaseUrl(version: PostgresVersion, name: string): string {
-  const url = new URL(serverUrl(version))
+const servers = new Map<PostgresVersion, Server>()
+
+function serverOf(version: PostgresVersion): Server {
+  const url = inject(version === 18 ? 'postgres18Url' : 'postgres12Url')
+  const server = servers.get(version) ?? { url, admin: connect({ url, max: 2 }), isPrepared: false }
+  servers.set(version, server)
+  return server
+}
+
+function databaseUrl(server: string, name: string): string {
+  const url = new URL(server)
   url.pathname = `/${name}`
   return url.toString()
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { functionBundleOptions } from '../../lib/deploy/bundle'
 import type { TestArchive } from './archive'
 import { logFile } from './log-directory'
 import type { MortalOrder, MortalReport } from './mortal'
@@ -18,16 +19,7 @@ export interface Mortals {
 export async function createMortals({ url, simulator }: Pick<TestArchive, 'url' | 'simulator'>): Promise<Mortals> {
   const directory = await mkdtemp(join(tmpdir(), 'lcic-archive-mortal-'))
   const bundle = join(directory, 'mortal.cjs')
-  await build({
-    entryPoints: [join(import.meta.dirname, 'mortal.ts')],
-    outfile: bundle,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    external: ['pg-native', 'cloudflare:sockets'],
-    logLevel: 'error',
-  })
+  await build({ ...functionBundleOptions, entryPoints: [join(import.meta.dirname, 'mortal.ts')], outfile: bundle })
   const environment = {
     DATABASE_URL: url,
     LCIC_ENDPOINT: simulator.endpoint,
