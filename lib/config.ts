@@ -94,7 +94,10 @@ export function readConfig(environment: Environment = process.env): Config {
       acceptUnsigned: data.LCIC_CALLBACK_UNSIGNED === 'accept',
       sdkAppIds: data.LCIC_SDK_APP_IDS,
     },
-    scf: { endpoint: data.TENCENTCLOUD_SCF_ENDPOINT, credentials: () => readCredentials(environment) },
+    scf: {
+      endpoint: data.TENCENTCLOUD_SCF_ENDPOINT ?? scfBeside(data.LCIC_ENDPOINT),
+      credentials: () => readCredentials(environment),
+    },
     ...(data.LOG_LEVEL && { logLevel: data.LOG_LEVEL }),
   }
 }
@@ -132,17 +135,14 @@ function duration(leastMs: number, mostMs: number, example: string, orOff = fals
   })
 }
 
-function endpoint(fallback: string, example: string) {
-  return z
-    .string()
-    .default(fallback)
-    .transform((text, context): URL => {
-      const url = urlOf(/^[a-z]+:\/\//i.test(text) ? text : `${isLoopbackAddress(text) ? 'http' : 'https'}://${text}`)
-      const wrong = endpointProblem(url)
-      if (url && !wrong) return url
-      context.addIssue({ code: 'custom', message: `${wrong}, for example ${example} or http://127.0.0.1:9701` })
-      return z.NEVER
-    })
+function endpoint(example: string) {
+  return z.string().transform((text, context): URL => {
+    const url = urlOf(/^[a-z]+:\/\//i.test(text) ? text : `${isLoopbackAddress(text) ? 'http' : 'https'}://${text}`)
+    const wrong = endpointProblem(url)
+    if (url && !wrong) return url
+    context.addIssue({ code: 'custom', message: `${wrong}, for example ${example} or http://127.0.0.1:9701` })
+    return z.NEVER
+  })
 }
 
 const schema = z.object({
@@ -154,8 +154,8 @@ const schema = z.object({
     })
     .optional(),
   DATABASE_CA: z.string().transform(readPem).optional(),
-  LCIC_ENDPOINT: endpoint('https://lcic.tencentcloudapi.com', 'https://lcic.intl.tencentcloudapi.com'),
-  TENCENTCLOUD_SCF_ENDPOINT: endpoint('https://scf.tencentcloudapi.com', 'https://scf.tencentcloudapi.com'),
+  LCIC_ENDPOINT: endpoint('https://lcic.intl.tencentcloudapi.com').default(new URL('https://lcic.tencentcloudapi.com')),
+  TENCENTCLOUD_SCF_ENDPOINT: endpoint('https://scf.intl.tencentcloudapi.com').optional(),
   LCIC_REGION: z
     .string()
     .regex(/^[a-z0-9-]{2,40}$/, 'must be a region such as ap-guangzhou')
@@ -182,6 +182,12 @@ const schema = z.object({
   ARCHIVE_REREAD_AFTER: duration(MINUTE, 30 * DAY, '24h (1m to 30d), or off', true).default(DAY),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).optional(),
 })
+
+/** Accounts of the international site have endpoints of their own. */
+function scfBeside(lcic: URL): URL {
+  const isInternational = lcic.hostname.endsWith('.intl.tencentcloudapi.com')
+  return new URL(`https://scf.${isInternational ? 'intl.' : ''}tencentcloudapi.com`)
+}
 
 function endpointProblem(url: URL | undefined): string | undefined {
   if (!url || !/^https?:$/.test(url.protocol)) return 'must be an https URL'

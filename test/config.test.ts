@@ -103,3 +103,13 @@ test.each([
 ])('%s=%s is refused, with an example', (name, value) => {
   expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`${name}.*: must be .*for example`))
 })
+
+test.each([
+  ['https://lcic.tencentcloudapi.com', 'https://scf.tencentcloudapi.com/'],
+  ['https://lcic.intl.tencentcloudapi.com', 'https://scf.intl.tencentcloudapi.com/'],
+  ['http://127.0.0.1:9701', 'https://scf.tencentcloudapi.com/'],
+])('an account whose LCIC is at %s has its functions at %s', (LCIC_ENDPOINT, scf) => {
+  expect(readConfig({ LCIC_ENDPOINT }).scf.endpoint.href).toBe(scf)
+  const TENCENTCLOUD_SCF_ENDPOINT = 'http://127.0.0.1:9702'
+  expect(readConfig({ LCIC_ENDPOINT, TENCENTCLOUD_SCF_ENDPOINT }).scf.endpoint.port).toBe('9702')
+})
