@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { type Instant, msBetween } from './instant'
+import { backlogMs, slotsLastMinute } from './read-budgets'
 import type { Database, JobState } from './tables'
 
 /** What monitoring wants to know of the archive as a whole, at one moment. */
@@ -47,11 +48,8 @@ export async function readMetrics(
     // Of several endpoints and credentials the action's names are the same; limits are each one's own.
     const { rows: budgets } = await sql<BudgetUse>`
       select split_part(budget, ' ', 1) as action,
-        max(greatest(0, ${msBetween(sql`clock_timestamp()`, sql`next_slot_at`)})) as "backlogMs",
-        sum(case date_trunc('minute', clock_timestamp())
-          when minute then in_minute_before
-          when minute + interval '1 minute' then in_minute
-          else 0 end)::int as "lastMinute"
+        max(greatest(0, ${backlogMs})) as "backlogMs",
+        sum(${slotsLastMinute})::int as "lastMinute"
       from archive.budgets
       group by 1`.execute(tx)
     const { rows: sweeps } = await sql<ArchiveMetrics['sweeps'][number]>`

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { type Instant, later, msBetween } from './instant'
+import { backlogMs, slotsLastMinute } from './read-budgets'
 import type { Database, JobState } from './tables'
 
 /** What became of the rooms of one app that ended on one day. Each room counts once. */
@@ -126,11 +127,8 @@ export async function readStatus(db: Kysely<Database>, { now }: { now: Instant }
           finished_at as "finishedAt", rooms, error_message as "errorMessage"
         from archive.sweeps order by sdk_app_id`.execute(tx)
       const { rows: budgets } = await sql<BudgetStatus>`
-        select budget, greatest(0, ${msBetween(sql`clock_timestamp()`, sql`next_slot_at`)}) as "backlogMs",
-          case date_trunc('minute', clock_timestamp())
-            when minute then in_minute_before
-            when minute + interval '1 minute' then in_minute
-            else 0 end as "lastMinute"
+        select budget, greatest(0, ${backlogMs}) as "backlogMs",
+          ${slotsLastMinute} as "lastMinute"
         from archive.budgets order by budget`.execute(tx)
       const [count] = counts
       const [fresh] = freshness

@@ -31,7 +31,7 @@ export async function applyPlans(api: ScfApi, plans: readonly FunctionPlan[], ob
       observer.step(invoke)
       if (invoke.call.action === 'Invoke') {
         const invocation = readInvocation(await api.request('Invoke', invoke.call.parameters))
-        requireSuccess(name, invocation)
+        requireSuccess(name, invocation, 'Mend that and deploy again: no other function was touched.')
         observer.answered(name, invocation.answer)
       }
       await perform(api, plan, mark, observer)

@@ -39,12 +39,12 @@ function failureIn(answer: string): string | undefined {
   }
 }
 
-/** @throws {DeployError} `E_INVOCATION_FAILED` */
-export function requireSuccess(name: string, { failure, log, requestId }: Invocation): void {
+/** @param mend what helps, a sentence @throws {DeployError} `E_INVOCATION_FAILED` */
+export function requireSuccess(name: string, { failure, log, requestId }: Invocation, mend?: string): void {
   if (failure === undefined) return
   const tail = log.trim() ? ` The end of its log:\n${log.trim()}` : ''
   throw new DeployError(
     'E_INVOCATION_FAILED',
-    `${name} failed: ${failure.slice(0, 1000)} (RequestId ${requestId}). Mend that and deploy again: no other function was touched.${tail}`,
+    `${name} failed: ${failure.slice(0, 1000)} (RequestId ${requestId}).${mend === undefined ? '' : ` ${mend}`}${tail}`,
   )
 }

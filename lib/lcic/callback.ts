@@ -2,8 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import * as z from 'zod'
 import type { CallbackConfig } from '../config'
 import { ArchiveError } from '../errors'
+import { idSchema } from './id'
 import { parseLossless } from './lossless-json'
-import { INT8_MAX, isStorableJson } from './values'
+import { isStorableJson } from './values'
 
 /** What LCIC calls back with. Its signature covers neither body nor room: it is a hint, and never a source of facts. */
 export interface Callback {
@@ -71,18 +72,13 @@ export function readCallback(
   return { eventType, sdkAppId, endedRoomId: EventData.RoomId }
 }
 
-const id = z
-  .union([z.number().int().positive(), z.string().regex(/^[1-9]\d{0,18}$/)])
-  .transform((digits) => BigInt(digits))
-  .refine((value) => value <= INT8_MAX)
-
 const signature = z.looseObject({
   ExpireTime: z.union([z.number().int(), z.string().regex(/^\d{1,12}$/)]).nullish(),
   Sign: z.string().nullish(),
 })
 
-const announcement = z.looseObject({ EventType: z.string().min(1).max(100), SdkAppId: id.nullish() })
-const roomEnd = z.looseObject({ EventData: z.looseObject({ RoomId: id }) })
+const announcement = z.looseObject({ EventType: z.string().min(1).max(100), SdkAppId: idSchema.nullish() })
+const roomEnd = z.looseObject({ EventData: z.looseObject({ RoomId: idSchema }) })
 
 function parsed(body: string, parse: (text: string) => unknown): unknown {
   try {

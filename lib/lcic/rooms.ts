@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
+import { idSchema } from './id'
 import { readLosslessResponse } from './lossless-json'
-import { codeOf, INT8_MAX, storableText, textOf, timeOf } from './values'
+import { codeOf, storableText, textOf, timeOf } from './values'
 
 /** What LCIC says of a room without its statistics. Null: it does not say. Times are Unix seconds. */
 export interface RoomFacts {
@@ -95,15 +96,11 @@ const count = z
       .transform(Number),
   ])
   .pipe(z.int().min(0).max(100_000_000))
-const id = z
-  .union([z.int(), z.string().regex(/^\d{1,19}$/)])
-  .transform(BigInt)
-  .pipe(z.bigint().min(1n).max(INT8_MAX))
 
 const pageSchema = z.looseObject({
   RequestId: requestId,
   Total: count,
   Rooms: z.array(z.unknown()).max(1000).nullish(),
 })
-const itemSchema = z.looseObject({ RoomId: id })
-const descriptionSchema = z.looseObject({ RequestId: requestId, SdkAppId: id.nullish().catch(null) })
+const itemSchema = z.looseObject({ RoomId: idSchema })
+const descriptionSchema = z.looseObject({ RequestId: requestId, SdkAppId: idSchema.nullish().catch(null) })

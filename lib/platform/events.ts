@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { UsageError } from '../errors'
-import { INT8_MAX } from '../lcic/values'
+import { idSchema } from '../lcic/id'
 import { momentOf } from '../moment'
 
 /** What `archive-rooms` is asked for. */
@@ -18,11 +18,6 @@ export interface ArchiveEvent {
 /** Far more than one invocation can archive. */
 const MOST_ROOMS = 100_000
 
-const roomId = z
-  .union([z.number().int().positive(), z.string().regex(/^[1-9]\d{0,18}$/)])
-  .transform((digits) => BigInt(digits))
-  .refine((id) => id <= INT8_MAX)
-
 const archiveEvent = z.looseObject({
   Type: z.unknown().optional(),
   RoomIds: z.array(z.unknown()).max(MOST_ROOMS).optional(),
@@ -31,7 +26,7 @@ const archiveEvent = z.looseObject({
 
 /** A record of SCF's CKafka trigger; its body is `{"RoomId":1}`. */
 const record = z.looseObject({ Ckafka: z.looseObject({ msgBody: z.string().max(1024 * 1024) }) })
-const message = z.looseObject({ RoomId: roomId })
+const message = z.looseObject({ RoomId: idSchema })
 
 /**
  * Reads an event of `archive-rooms`: a timer's, `{"RoomIds":[1,2]}`, or CKafka records. Unknown fields pass; ids and
@@ -48,7 +43,7 @@ export function readArchiveEvent(event: unknown): ArchiveEvent {
     )
   }
   const { RoomIds = [], Records = [], Type } = data
-  const named = RoomIds.map((id) => roomId.safeParse(id).data)
+  const named = RoomIds.map((id) => idSchema.safeParse(id).data)
   const hinted = Records.map(roomOfRecord)
   return {
     named: distinct(named),
