@@ -3,6 +3,7 @@ import * as archive from './0001-archive'
 import * as nothingMissed from './0002-nothing-missed'
 import * as waitingJobs from './0003-waiting-jobs'
 import * as functions from './0004-functions'
+import * as privacy from './0005-privacy'
 
 /** Every migration, in order. A static list, so that it bundles; names are never changed once released. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   '0002-nothing-missed': nothingMissed,
   '0003-waiting-jobs': waitingJobs,
   '0004-functions': functions,
+  '0005-privacy': privacy,
 }
