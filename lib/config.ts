@@ -60,6 +60,10 @@ export interface Credentials {
   readonly token?: string | undefined
 }
 
+/** The languages that reports are written in. */
+export const languages = ['en', 'zh'] as const
+export type Language = (typeof languages)[number]
+
 export type LogLevel = (typeof logLevels)[number]
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
@@ -100,6 +104,11 @@ export function readConfig(environment: Environment = process.env): Config {
     },
     ...(data.LOG_LEVEL && { logLevel: data.LOG_LEVEL }),
   }
+}
+
+/** The language of whoever runs the command, as POSIX programs find it: Chinese, or else English. */
+export function readLanguage({ LC_ALL, LC_MESSAGES, LANG }: Environment = process.env): Language {
+  return /^zh\b|^zh_/i.test(LC_ALL || LC_MESSAGES || LANG || '') ? 'zh' : 'en'
 }
 
 /**
