@@ -3,6 +3,7 @@ import { readConfig } from '../config'
 import { countRows } from '../db/count-rooms'
 import type { RightsChange } from '../db/grant-rights'
 import { listMigrations, migrateDown, migrateUp } from '../db/migrate'
+import type { Right } from '../db/rights'
 import { UsageError } from '../errors'
 import { counted, print, printable, printJson, table } from './output'
 import { type DatabaseSession, openDatabase } from './session'
@@ -34,7 +35,7 @@ export function migrateCommand(): Command {
         applied_at: executedAt ?? null,
       }))
       if (json) {
-        const told = rights && { roles_created: rights.created, ...rightsCounts(rights) }
+        const told = rights && { roles_created: rights.created, roles_absent: rights.absent, ...rightsCounts(rights) }
         return printJson({ [direction === 'down' ? 'taken_back' : 'applied']: changed, ...told, migrations })
       }
       for (const name of changed) print(`${direction === 'down' ? 'took back' : 'applied'} ${name}`)
@@ -53,11 +54,17 @@ function rightsCounts({ granted, revoked }: RightsChange) {
   return { rights_granted: granted.length, rights_taken_back: revoked.length }
 }
 
-function rightsText({ created, granted, revoked }: RightsChange): string {
-  return [
+function rightsText({ created, owned, granted, revoked, absent }: RightsChange): string {
+  const rolesOf = (rights: readonly Right[]) => [...new Set(rights.map(({ role }) => role))].join(', ')
+  const lines = [
     ...created.map((role) => `created role ${role}`),
-    `granted ${counted(granted.length, 'right')} to lcic_migrator, lcic_writer and lcic_reader, and took back ${revoked.length}`,
-  ].join('\n')
+    owned.length > 0 && `made lcic_migrator the owner of ${counted(owned.length, 'object')}`,
+    granted.length > 0 && `granted ${counted(granted.length, 'right')} to ${rolesOf(granted)}`,
+    revoked.length > 0 && `took back ${counted(revoked.length, 'right')} from ${rolesOf(revoked)}`,
+    absent.length > 0 &&
+      `there is no role ${absent.join(', ')}: an administrator makes them with migrations/roles.sql, then run migrate again`,
+  ]
+  return lines.filter((line) => line !== false).join('\n')
 }
 
 /** @throws {UsageError} where more than the form of the tables would go */

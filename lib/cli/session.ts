@@ -5,6 +5,7 @@ import { openContext } from '../archive/open-context'
 import { type Config, readConfig } from '../config'
 import { connect, databaseUnreachable, isConnectionProblem } from '../db/connect'
 import { migrateUp, pendingMigrations } from '../db/migrate'
+import { readServer } from '../db/read-server'
 import type { Database } from '../db/tables'
 import { type EmbeddedDatabase, openEmbeddedDatabase } from '../embedded'
 import { UsageError } from '../errors'
@@ -28,7 +29,7 @@ export interface DatabaseSession extends AsyncDisposable {
 /**
  * Opens the database. The embedded one is migrated as it is opened; another one belongs to somebody, who runs `migrate`.
  *
- * @throws {UsageError} `E_MIGRATIONS_PENDING`
+ * @throws {UsageError} `E_MIGRATIONS_PENDING`, `E_RIGHTS`
  * @throws {DatabaseError} `E_DATABASE_UNREACHABLE`
  */
 export async function openDatabase(
@@ -87,10 +88,16 @@ export function readConfigWithCredentials(): Config {
 async function requireMigrations(db: Kysely<Database>): Promise<void> {
   const pending = await pendingMigrations(db)
   if (pending.length === 0) return
+  const { role, maySeeArchive } = await readServer(db)
+  if (!maySeeArchive)
+    throw new UsageError(
+      'E_RIGHTS',
+      `Role ${role} may not use schema archive. Grant it lcic_monitor, which is enough for status, or lcic_writer for ` +
+        'commands that archive; lcic_reader is for the views of schema analytics.',
+    )
   throw new UsageError(
     'E_MIGRATIONS_PENDING',
-    `The database lacks ${pending.join(', ')}, or this role may not use schema archive. ` +
-      'Run lcic-archive migrate as a role that may create tables, or grant this one its rights.',
+    `The database lacks ${pending.join(', ')}. Run lcic-archive migrate as a role that may create tables.`,
   )
 }
 

@@ -7,8 +7,12 @@ import type { Database } from './tables'
 /** What was done so that the roles may do what they are meant to. */
 export interface RightsChange {
   readonly created: readonly string[]
+  /** What `lcic_migrator` became the owner of, as `archive.rooms`. */
+  readonly owned: readonly string[]
   readonly granted: readonly Right[]
   readonly revoked: readonly Right[]
+  /** Roles that are not there, and that the current role may not create, where others are there. */
+  readonly absent: readonly string[]
 }
 
 /**
@@ -19,30 +23,42 @@ export interface RightsChange {
  * @returns `undefined` if there was nothing to do: then it has only looked
  */
 export async function grantRights(db: Kysely<Database>): Promise<RightsChange | undefined> {
-  const { rolesToCreate, isSchemaToOwn, tablesToOwn, missing, excess } = await readRights(db)
-  if (!isSchemaToOwn && [...rolesToCreate, ...tablesToOwn, ...missing, ...excess].length === 0) return undefined
+  const { rolesToCreate, schemasToOwn, relationsToOwn, functionsToOwn, missing, excess } = await readRights(db)
+  const toDo = [rolesToCreate, schemasToOwn, relationsToOwn, functionsToOwn, missing, excess]
+  if (toDo.every(({ length }) => length === 0)) return undefined
   return db.isTransaction ? change(db) : db.transaction().execute(change)
 }
 
 async function change(tx: Kysely<Database>): Promise<RightsChange> {
   // Two that grant on one table at once would fail.
   await sql`select pg_advisory_xact_lock(hashtext('lcic-archive rights'))`.execute(tx)
-  const { rolesToCreate: created, database } = await readRights(tx)
+  const { rolesToCreate: created, absent, database } = await readRights(tx)
   for (const role of created) await createRole(tx, role)
-  if ((await readRights(tx)).isSchemaToOwn) await sql`alter schema archive owner to lcic_migrator`.execute(tx)
-  for (const table of (await readRights(tx)).tablesToOwn)
-    await sql`alter table ${sql.id('archive', table)} owner to lcic_migrator`.execute(tx)
+  const owned = await handOver(tx)
   const { excess: revoked } = await readRights(tx)
   for (const right of revoked) await sql`revoke ${what(right, database)} from ${sql.id(right.role)}`.execute(tx)
   // A right to a table that is taken back takes those to its columns along.
   const { missing: granted } = await readRights(tx)
   for (const right of granted) await sql`grant ${what(right, database)} to ${sql.id(right.role)}`.execute(tx)
-  return { created, granted, revoked }
+  return { created, owned, granted, revoked, absent }
+}
+
+/** Makes `lcic_migrator` the owner. @returns of what */
+async function handOver(tx: Kysely<Database>): Promise<string[]> {
+  const { schemasToOwn } = await readRights(tx)
+  for (const schema of schemasToOwn) await sql`alter schema ${sql.id(schema)} owner to lcic_migrator`.execute(tx)
+  const { relationsToOwn, functionsToOwn } = await readRights(tx)
+  // Views read with their owner's rights: they go with the tables.
+  for (const { schema, name } of relationsToOwn)
+    await sql`alter table ${sql.id(schema, name)} owner to lcic_migrator`.execute(tx)
+  for (const signature of functionsToOwn)
+    await sql`alter function ${sql.raw(signature)} owner to lcic_migrator`.execute(tx)
+  return [...schemasToOwn, ...relationsToOwn.map(({ schema, name }) => `${schema}.${name}`), ...functionsToOwn]
 }
 
 /** `select (room_id) on table archive.jobs` */
-function what({ on, verb, table, column }: Right, database: string): RawBuilder<unknown> {
+function what({ verb, schema, table, column }: Right, database: string): RawBuilder<unknown> {
   const rights = column === null ? sql.raw(verb) : sql`${sql.raw(verb)} (${sql.id(column)})`
-  if (table !== null) return sql`${rights} on table ${sql.id('archive', table)}`
-  return on === 'schema' ? sql`${rights} on schema archive` : sql`${rights} on database ${sql.id(database)}`
+  if (schema === null) return sql`${rights} on database ${sql.id(database)}`
+  return table === null ? sql`${rights} on schema ${sql.id(schema)}` : sql`${rights} on table ${sql.id(schema, table)}`
 }

@@ -26,7 +26,7 @@ export async function readOwnRights(db: Kysely<Database>): Promise<OwnRights> {
       select * from jsonb_to_recordset(${JSON.stringify(needed satisfies Right[])}::jsonb) as needed (
         "table" text, verb text, "column" text)
     ), held as (
-      select name, verb, has_table_privilege('archive.' || name, verb) as whole
+      select name, verb, has_table_privilege(to_regclass('archive.' || name), verb) as whole
       from unnest(${ownTables}::text[]) as name
       cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate']) as verb
     )
@@ -37,8 +37,8 @@ export async function readOwnRights(db: Kysely<Database>): Promise<OwnRights> {
       has_schema_privilege('archive', 'create') or has_database_privilege(current_database(), 'create') as "mayCreate",
       array(
         select distinct n.verb || ' ' || n."table" from needed n
-        where not case when n."column" is null then has_table_privilege('archive.' || n."table", n.verb)
-          else has_column_privilege('archive.' || n."table", n."column", n.verb) end
+        where not case when n."column" is null then has_table_privilege(to_regclass('archive.' || n."table"), n.verb)
+          else has_column_privilege(to_regclass('archive.' || n."table"), n."column", n.verb) end
         order by 1) as missing,
       array(
         select h.verb || ' ' || h.name from held h

@@ -1,8 +1,15 @@
 /**
- * The roles that people make login roles members of: who migrates, what archives (functions, workers, commands), and what
- * only looks how far the archive is.
+ * The roles that people make login roles members of: who migrates, what archives (functions, workers, commands), what only
+ * looks how far the archive is, who analyses it, and who of those may see names and addresses, too.
  */
-export type GroupRole = 'lcic_migrator' | 'lcic_writer' | 'lcic_reader'
+export type GroupRole = 'lcic_migrator' | 'lcic_writer' | 'lcic_monitor' | 'lcic_reader' | 'lcic_pii_reader'
+
+/** Schemas of views alone. */
+export const viewSchemas = ['analytics', 'analytics_pii'] as const
+
+type ViewSchema = (typeof viewSchemas)[number]
+
+export const schemas: readonly string[] = ['archive', ...viewSchemas]
 
 /** All columns, those that are added later included, or only these. */
 type Columns = true | readonly string[]
@@ -11,9 +18,10 @@ export type Verb = 'select' | 'insert' | 'update' | 'delete'
 
 export interface RoleRights {
   readonly database: readonly ('connect' | 'create')[]
-  readonly schema: readonly 'usage'[]
-  /** By table of schema archive. */
+  /** By table of schema archive, which it may use if there are any. */
   readonly tables: Readonly<Record<string, Readonly<Partial<Record<Verb, Columns>>>>>
+  /** It may read every view that these schemas have or will have, and nothing that the views read from. */
+  readonly views: readonly ViewSchema[]
 }
 
 /**
@@ -21,11 +29,10 @@ export interface RoleRights {
  * a line here; `migrate` grants what is missing and takes back what is too much.
  */
 export const rights: Readonly<Record<GroupRole, RoleRights>> = {
-  // It owns the schema and all tables, which is more than can be granted.
-  lcic_migrator: { database: ['connect', 'create'], schema: [], tables: {} },
+  // It owns the schemas and all that is in them, which is more than can be granted.
+  lcic_migrator: { database: ['connect', 'create'], tables: {}, views: [] },
   lcic_writer: {
     database: ['connect'],
-    schema: ['usage'],
     tables: {
       jobs: { select: true, insert: true, update: true },
       rooms: { select: true, insert: true, update: true },
@@ -41,11 +48,11 @@ export const rights: Readonly<Record<GroupRole, RoleRights>> = {
       callbacks: { insert: true },
       migrations: { select: true },
     },
+    views: [],
   },
   // What `status` reads. Nothing of it is personal data: neither names nor teachers of classes are among it.
-  lcic_reader: {
+  lcic_monitor: {
     database: ['connect'],
-    schema: ['usage'],
     tables: {
       jobs: {
         select: [
@@ -69,7 +76,11 @@ export const rights: Readonly<Record<GroupRole, RoleRights>> = {
       budgets: { select: true },
       migrations: { select: true },
     },
+    views: [],
   },
+  // The views decide what may be seen; those of personal data are granted apart.
+  lcic_reader: { database: ['connect'], tables: {}, views: ['analytics'] },
+  lcic_pii_reader: { database: ['connect'], tables: {}, views: ['analytics_pii'] },
 }
 
 export const groupRoles = Object.keys(rights) as GroupRole[]
@@ -78,29 +89,57 @@ export const groupRoles = Object.keys(rights) as GroupRole[]
 export const ownTables: readonly string[] = [
   ...new Set(Object.values(rights).flatMap(({ tables }) => Object.keys(tables))),
   'migrations_lock',
+  // What only their owner sees and changes.
+  'tenants',
+  'regions',
 ]
+
+/** Views of schema archive that those of the other schemas read from, with their owner's rights; nobody else does. */
+export const ownViews: readonly string[] = ['visible_apps', 'sessions', 'attendance']
+
+/** Functions of schema archive that its triggers and views call; everybody may. */
+export const ownFunctions: readonly string[] = ['course_of_name', 'is_student', 'derive_room', 'derive_rooms']
 
 /** One right, as it is granted. */
 export interface Right {
   readonly role: string
   readonly on: 'database' | 'schema' | 'table'
   readonly verb: string
-  /** Of schema archive; only where it is `on` a table. */
+  /** Null where it is `on` the database. */
+  readonly schema: string | null
+  /** A table or view; null where it is not `on` one. */
   readonly table: string | null
   /** Null: the whole table. */
   readonly column: string | null
 }
 
-/** What a role may do, right by right. */
-export function rightsOf(role: GroupRole): Right[] {
-  const { database, schema, tables } = rights[role]
+/** A table or view. */
+export interface Relation {
+  readonly schema: string
+  readonly name: string
+}
+
+/**
+ * What a role may do, right by right.
+ *
+ * @param relations views that are there
+ */
+export function rightsOf(role: GroupRole, relations: readonly Relation[] = []): Right[] {
+  const { database, tables, views } = rights[role]
+  const used = [...(Object.keys(tables).length > 0 ? ['archive'] : []), ...views]
+  const seen = relations.filter(({ schema }) => views.some((name) => name === schema))
   return [
-    ...database.map((verb): Right => ({ role, on: 'database', verb, table: null, column: null })),
-    ...schema.map((verb): Right => ({ role, on: 'schema', verb, table: null, column: null })),
+    ...database.map((verb): Right => ({ role, on: 'database', verb, schema: null, table: null, column: null })),
+    ...used.map((schema): Right => ({ role, on: 'schema', verb: 'usage', schema, table: null, column: null })),
     ...Object.entries(tables).flatMap(([table, verbs]) =>
       Object.entries(verbs).flatMap(([verb, columns]) =>
-        (columns === true ? [null] : columns).map((column): Right => ({ role, on: 'table', verb, table, column })),
+        (columns === true ? [null] : columns).map(
+          (column): Right => ({ role, on: 'table', verb, schema: 'archive', table, column }),
+        ),
       ),
+    ),
+    ...seen.map(
+      ({ schema, name }): Right => ({ role, on: 'table', verb: 'select', schema, table: name, column: null }),
     ),
   ]
 }

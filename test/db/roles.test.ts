@@ -18,7 +18,7 @@ import { migrateDown, migrateUp, pendingMigrations } from '../../lib/db/migrate'
 import { readFailedRooms, readStatus } from '../../lib/db/read-status'
 import { reserveInvocation } from '../../lib/db/reserve-invocation'
 import { retryRooms } from '../../lib/db/retry-rooms'
-import { type GroupRole, groupRoles, ownTables, type Right, rightsOf } from '../../lib/db/rights'
+import { groupRoles, type Right, rightsOf, schemas } from '../../lib/db/rights'
 import { storeCallbacks } from '../../lib/db/store-callbacks'
 import type { Database } from '../../lib/db/tables'
 import type { School } from '../../lib/simulator'
@@ -52,6 +52,8 @@ async function refusalOf(statement: Promise<unknown>): Promise<string | undefine
 }
 
 const insufficientPrivilege = '42501'
+/** Said of views before rights are looked at. */
+const notUpdatable = '55000'
 
 /** Everything that functions and workers do, with rooms of its own. */
 async function workThrough(context: ArchiveContext, school: School): Promise<void> {
@@ -109,41 +111,52 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
     await workThrough(contextOf(archive, writer.db), archive.school)
   })
 
-  test.each<GroupRole>(['lcic_writer', 'lcic_reader'])('a login in %s is refused all else', async (group) => {
-    await using member = await login(archive, `in role ${group}`)
-    const { db } = member
-    const allowed = rightsOf(group).flatMap(({ verb, table, column }) => (table && !column ? [`${verb} ${table}`] : []))
-    const seen: string[] = []
-    for (const table of ownTables) {
-      const name = sql.id('archive', table)
-      const { rows } = await sql<{ column: string }>`
-        select attname as column from pg_attribute where attrelid = ${`archive.${table}`}::regclass and attnum = 1`.execute(
-        db,
+  test.each(groupRoles.filter((role) => role !== 'lcic_migrator'))(
+    'a login in %s is refused all else',
+    async (group) => {
+      await using member = await login(archive, `in role ${group}`)
+      const { db } = member
+      const relations = await relationsOf(archive.db)
+      const allowed = rightsOf(group, relations).flatMap(({ verb, schema, table, column }) =>
+        table && !column ? [`${verb} ${schema}.${table}`] : [],
       )
-      const column = sql.id(rows[0]?.column ?? '')
-      const statements = {
-        select: sql`select * from ${name} limit 0`,
-        // The right is looked at before the row is.
-        insert: sql`insert into ${name} select * from (select) as nothing where false`,
-        update: sql`update ${name} set ${column} = default where false`,
-        delete: sql`delete from ${name} where false`,
-        truncate: sql`truncate ${name}`,
-        alter: sql`alter table ${name} add column more int`,
-        drop: sql`drop table ${name}`,
+      const seen: string[] = []
+      for (const { schema, name: relation, column: first, isView } of relations) {
+        const [name, column] = [sql.id(schema, relation), sql.id(first)]
+        const statements = {
+          select: sql`select * from ${name} limit 0`,
+          // The right is looked at before the row is.
+          insert: sql`insert into ${name} select * from (select) as nothing where false`,
+          update: sql`update ${name} set ${column} = default where false`,
+          delete: sql`delete from ${name} where false`,
+          ...(isView
+            ? { alter: sql`alter view ${name} reset (security_barrier)`, drop: sql`drop view ${name}` }
+            : {
+                truncate: sql`truncate ${name}`,
+                alter: sql`alter table ${name} add column more int`,
+                drop: sql`drop table ${name}`,
+              }),
+        }
+        for (const [verb, statement] of Object.entries(statements)) {
+          const outcome = await refusalOf(db.transaction().execute(async (tx) => statement.execute(tx)))
+          // A view that nobody could write to is no right.
+          if (outcome !== insufficientPrivilege && !(isView && outcome === notUpdatable))
+            seen.push(`${verb} ${schema}.${relation}`)
+        }
       }
-      for (const [verb, statement] of Object.entries(statements)) {
-        const outcome = await refusalOf(db.transaction().execute(async (tx) => statement.execute(tx)))
-        if (outcome !== insufficientPrivilege) seen.push(`${verb} ${table}`)
+      expect(seen.sort()).toEqual(allowed.sort())
+      for (const schema of schemas) {
+        const create = sql`create table ${sql.id(schema, 'more')} ()`
+        expect(await refusalOf(create.execute(db))).toBe(insufficientPrivilege)
       }
-    }
-    expect(seen.sort()).toEqual(allowed.sort())
-    for (const statement of [sql`create table archive.more ()`, sql`create schema more`, sql`create role more`])
-      expect(await refusalOf(statement.execute(db))).toBe(insufficientPrivilege)
-  })
+      for (const statement of [sql`create schema more`, sql`create role more`])
+        expect(await refusalOf(statement.execute(db))).toBe(insufficientPrivilege)
+    },
+  )
 
-  test('a login in lcic_reader reads the status, and nothing that is personal', async () => {
-    await using reader = await login(archive, 'in role lcic_reader')
-    const { db } = reader
+  test('a login in lcic_monitor reads the status, and nothing that is personal', async () => {
+    await using monitor = await login(archive, 'in role lcic_monitor')
+    const { db } = monitor
     expect(await pendingMigrations(db)).toEqual([])
     expect((await readStatus(db, { now: new Date() })).days).not.toEqual([])
     await readFailedRooms(db, { limit: 10 })
@@ -214,14 +227,14 @@ test('each right of lcic_writer is needed: without any one of them its work fail
   await archive.close()
 })
 
-test('each right of lcic_reader is needed: without any one of them there is no status', async () => {
+test('each right of lcic_monitor is needed: without any one of them there is no status', async () => {
   const database = await createTestDatabase()
   {
-    await using reader = await login(database, 'in role lcic_reader')
-    const needless = await rightsNotNeeded(database, rightsOf('lcic_reader'), async () => {
-      await readStatus(reader.db, { now: new Date() })
-      await readFailedRooms(reader.db, { limit: 1 })
-      await pendingMigrations(reader.db)
+    await using monitor = await login(database, 'in role lcic_monitor')
+    const needless = await rightsNotNeeded(database, rightsOf('lcic_monitor'), async () => {
+      await readStatus(monitor.db, { now: new Date() })
+      await readFailedRooms(monitor.db, { limit: 1 })
+      await pendingMigrations(monitor.db)
     })
     expect(needless).toEqual([])
   }
@@ -234,7 +247,7 @@ test('rights that somebody took or gave are as they are meant to be after the ne
   await migrateUp(db)
   await sql`revoke insert on archive.callbacks from lcic_writer`.execute(db)
   await sql`grant delete on archive.jobs to lcic_writer`.execute(db)
-  await sql`grant select on archive.rooms to lcic_reader`.execute(db)
+  await sql`grant select on archive.rooms to lcic_monitor`.execute(db)
   const changes: RightsChange[] = []
   const onRights = (change: RightsChange) => changes.push(change)
   await Promise.all(Array.from({ length: 4 }, () => migrateUp(db, { onRights })))
@@ -242,11 +255,11 @@ test('rights that somebody took or gave are as they are meant to be after the ne
   const told = ({ role, verb, table, column }: Right) => `${role} ${verb} ${table}${column ? `.${column}` : ''}`
   expect(changes.flatMap(({ granted }) => granted.map(told))).toEqual([
     'lcic_writer insert callbacks',
-    'lcic_reader select rooms.real_end_at',
-    'lcic_reader select rooms.archived_at',
+    'lcic_monitor select rooms.real_end_at',
+    'lcic_monitor select rooms.archived_at',
   ])
   expect(changes.flatMap(({ revoked }) => revoked.map(told)).sort()).toEqual([
-    'lcic_reader select rooms',
+    'lcic_monitor select rooms',
     'lcic_writer delete jobs',
   ])
   await database.drop()
@@ -255,7 +268,7 @@ test('rights that somebody took or gave are as they are meant to be after the ne
 test('any number that grant at once grant everything once', async () => {
   const database = await createTestDatabase()
   const { db } = database
-  await sql`revoke all on all tables in schema archive from lcic_writer, lcic_reader`.execute(db)
+  await sql`revoke all on all tables in schema archive from lcic_writer, lcic_monitor`.execute(db)
   const changes = await Promise.all(Array.from({ length: 8 }, () => grantRights(db)))
   const granted = changes.flatMap((change) => change?.granted ?? [])
   expect(granted).toHaveLength(new Set(granted.map((right) => JSON.stringify(right))).size)
@@ -271,8 +284,10 @@ test('roles that are missing are created by who may, with all their rights', asy
       for (const role of groupRoles)
         await sql`alter role ${sql.id(role)} rename to ${sql.id(`${role}_gone`)}`.execute(tx)
       const change = await grantRights(tx)
-      expect(change).toMatchObject({ created: groupRoles, revoked: [] })
-      expect(change?.granted).toHaveLength(groupRoles.flatMap(rightsOf).length)
+      expect(change).toMatchObject({ created: groupRoles, revoked: [], absent: [] })
+      const relations = await relationsOf(tx)
+      const rights = groupRoles.flatMap((role) => rightsOf(role, relations))
+      expect(change?.granted).toHaveLength(rights.length)
       expect(await grantRights(tx)).toBeUndefined()
       throw new Error('enough')
     }),
@@ -295,10 +310,10 @@ async function rightsNotNeeded(
   doWork: () => Promise<unknown>,
 ): Promise<string[]> {
   const needless: string[] = []
-  for (const { role, on, verb, table, column } of rights) {
+  for (const { role, on, verb, schema, table, column } of rights) {
     // Everybody may connect, unless an administrator has taken that from all.
     if (on === 'database') continue
-    const what = sql`${sql.raw(verb)} ${column === null ? sql`` : sql`(${sql.id(column)})`} on ${table === null ? sql`schema archive` : sql.id('archive', table)}`
+    const what = sql`${sql.raw(verb)} ${column === null ? sql`` : sql`(${sql.id(column)})`} on ${table === null ? sql`schema ${sql.id(schema ?? '')}` : sql.id(schema ?? '', table)}`
     await sql`revoke ${what} from ${sql.id(role)}`.execute(db)
     const outcome = await refusalOf(doWork())
     await sql`grant ${what} to ${sql.id(role)}`.execute(db)
@@ -307,11 +322,25 @@ async function rightsNotNeeded(
   return needless
 }
 
-/** Of the schema and all that is in it. */
+/** All tables and views of the archive, each with its first column. */
+async function relationsOf(db: Kysely<Database>) {
+  const { rows } = await sql<{ schema: string; name: string; column: string; isView: boolean }>`
+    select n.nspname as schema, c.relname as name, a.attname as column, c.relkind = 'v' as "isView"
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = 1
+    where n.nspname = any (${schemas}::text[]) and c.relkind in ('r', 'v')
+    order by 1, 2`.execute(db)
+  return rows
+}
+
+/** Of the schemas and all that is in them. */
 async function ownersOf(db: Kysely<Database>): Promise<string[]> {
   const { rows } = await sql<{ owner: string }>`
+    with own as (select oid, nspowner from pg_namespace where nspname = any (${schemas}::text[]))
     select distinct pg_get_userbyid(owner)::text as owner from (
-      select nspowner as owner from pg_namespace where nspname = 'archive'
-      union all select relowner from pg_class where relnamespace = 'archive'::regnamespace) as owned`.execute(db)
+      select nspowner as owner from own
+      union all select relowner from pg_class where relnamespace in (select oid from own)
+      union all select proowner from pg_proc where pronamespace in (select oid from own)) as owned`.execute(db)
   return rows.map(({ owner }) => owner)
 }
