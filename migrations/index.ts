@@ -4,6 +4,7 @@ import * as nothingMissed from './0002-nothing-missed'
 import * as waitingJobs from './0003-waiting-jobs'
 import * as functions from './0004-functions'
 import * as privacy from './0005-privacy'
+import * as analytics from './0006-analytics'
 
 /** Every migration, in order. A static list, so that it bundles; names are never changed once released. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   '0003-waiting-jobs': waitingJobs,
   '0004-functions': functions,
   '0005-privacy': privacy,
+  '0006-analytics': analytics,
 }
