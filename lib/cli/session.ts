@@ -5,6 +5,7 @@ import { openContext } from '../archive/open-context'
 import { type Config, readConfig } from '../config'
 import { connect, databaseUnreachable, isConnectionProblem } from '../db/connect'
 import { migrateUp, pendingMigrations } from '../db/migrate'
+import { readAnalyticsAccess } from '../db/read-analytics-access'
 import { readServer } from '../db/read-server'
 import type { Database } from '../db/tables'
 import { type EmbeddedDatabase, openEmbeddedDatabase } from '../embedded'
@@ -26,15 +27,22 @@ export interface DatabaseSession extends AsyncDisposable {
   readonly embedded?: EmbeddedDatabase
 }
 
+interface OpenOptions {
+  readonly migrated?: boolean
+  readonly reads?: 'archive' | 'analytics'
+  readonly database?: string
+}
+
 /**
  * Opens the database. The embedded one is migrated as it is opened; another one belongs to somebody, who runs `migrate`.
  *
+ * @param reads `analytics`: only its views, as a role that may use nothing else
  * @throws {UsageError} `E_MIGRATIONS_PENDING`, `E_RIGHTS`
  * @throws {DatabaseError} `E_DATABASE_UNREACHABLE`
  */
 export async function openDatabase(
   config: Config,
-  { migrated = true, database }: { migrated?: boolean; database?: string } = {},
+  { migrated = true, reads = 'archive', database }: OpenOptions = {},
 ): Promise<DatabaseSession> {
   const embedded = config.databaseUrl === undefined ? await openEmbedded() : undefined
   const url = withDatabase(config.databaseUrl ?? embedded?.url ?? '', database)
@@ -55,6 +63,7 @@ export async function openDatabase(
   }
   try {
     if (embedded && migrated) await migrateUp(db)
+    else if (migrated && reads === 'analytics') await requireAnalytics(db)
     else if (migrated) await requireMigrations(db)
     return session
   } catch (error) {
@@ -98,6 +107,17 @@ async function requireMigrations(db: Kysely<Database>): Promise<void> {
   throw new UsageError(
     'E_MIGRATIONS_PENDING',
     `The database lacks ${pending.join(', ')}. Run lcic-archive migrate as a role that may create tables.`,
+  )
+}
+
+async function requireAnalytics(db: Kysely<Database>): Promise<void> {
+  const access = await readAnalyticsAccess(db)
+  if (access.exists && access.mayUse) return
+  if (access.exists)
+    throw new UsageError('E_RIGHTS', `Role ${access.role} may not use schema analytics. Grant it lcic_reader.`)
+  throw new UsageError(
+    'E_MIGRATIONS_PENDING',
+    'The database lacks schema analytics. Run lcic-archive migrate as a role that may create tables.',
   )
 }
 
