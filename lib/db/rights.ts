@@ -47,6 +47,9 @@ export const rights: Readonly<Record<GroupRole, RoleRights>> = {
       invocations: { select: true, insert: true, update: true },
       callbacks: { insert: true },
       migrations: { select: true },
+      // What a trigger derives the local date and the course of a room from.
+      settings: { select: ['time_zone'] },
+      course_rules: { select: true },
     },
     views: [],
   },

@@ -121,8 +121,8 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
         table && !column ? [`${verb} ${schema}.${table}`] : [],
       )
       const seen: string[] = []
-      for (const { schema, name: relation, column: first, isView } of relations) {
-        const [name, column] = [sql.id(schema, relation), sql.id(first)]
+      for (const { schema, name: relation, column: last, isView } of relations) {
+        const [name, column] = [sql.id(schema, relation), sql.id(last)]
         const statements = {
           select: sql`select * from ${name} limit 0`,
           // The right is looked at before the row is.
@@ -183,10 +183,10 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
       await using first = await login(database, 'in role lcic_migrator')
       await using second = await login(database, 'in role lcic_migrator')
       await migrateUp(first.db)
-      expect(await ownersOf(database.db)).toEqual(['lcic_migrator'])
+      expect(await ownersOf(database.db)).toEqual({ lcic_migrator: expect.anything() })
       await migrateDown(second.db)
       await migrateUp(second.db)
-      expect(await ownersOf(database.db)).toEqual(['lcic_migrator'])
+      expect(await ownersOf(database.db)).toEqual({ lcic_migrator: expect.anything() })
       // Not even a superuser finds anything left to grant: the file and rights.ts agree.
       expect(await grantRights(database.db)).toBeUndefined()
     }
@@ -201,13 +201,13 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
         database.db,
       )
       await migrateUp(owner.db)
-      expect(await ownersOf(database.db)).toEqual([owner.role])
+      expect(await ownersOf(database.db)).toEqual({ [owner.role]: expect.anything() })
       await using writer = await login(database, 'in role lcic_writer')
       expect(await pendingMigrations(writer.db)).toEqual([])
       // Once it is a member, the archive changes hands, and it works on.
       await sql`grant lcic_migrator to ${sql.id(owner.role)}`.execute(database.db)
       await migrateUp(owner.db)
-      expect(await ownersOf(database.db)).toEqual(['lcic_migrator'])
+      expect(await ownersOf(database.db)).toEqual({ lcic_migrator: expect.anything() })
       await sql`alter database ${sql.id(new URL(database.url).pathname.slice(1))} owner to current_user`.execute(
         database.db,
       )
@@ -322,25 +322,27 @@ async function rightsNotNeeded(
   return needless
 }
 
-/** All tables and views of the archive, each with its first column. */
+/** All tables and views of the archive, each with its last column. */
 async function relationsOf(db: Kysely<Database>) {
   const { rows } = await sql<{ schema: string; name: string; column: string; isView: boolean }>`
     select n.nspname as schema, c.relname as name, a.attname as column, c.relkind = 'v' as "isView"
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
-    join pg_attribute a on a.attrelid = c.oid and a.attnum = 1
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = c.relnatts
     where n.nspname = any (${schemas}::text[]) and c.relkind in ('r', 'v')
     order by 1, 2`.execute(db)
   return rows
 }
 
-/** Of the schemas and all that is in them. */
-async function ownersOf(db: Kysely<Database>): Promise<string[]> {
-  const { rows } = await sql<{ owner: string }>`
-    with own as (select oid, nspowner from pg_namespace where nspname = any (${schemas}::text[]))
-    select distinct pg_get_userbyid(owner)::text as owner from (
-      select nspowner as owner from own
-      union all select relowner from pg_class where relnamespace in (select oid from own)
-      union all select proowner from pg_proc where pronamespace in (select oid from own)) as owned`.execute(db)
-  return rows.map(({ owner }) => owner)
+/** Of the schemas and all that is in them: each owner, with something that is its own. */
+async function ownersOf(db: Kysely<Database>): Promise<Record<string, string>> {
+  const { rows } = await sql<{ owner: string; example: string }>`
+    with own as (select oid, nspname, nspowner from pg_namespace where nspname = any (${schemas}::text[]))
+    select pg_get_userbyid(owner)::text as owner, max(name) as example from (
+      select nspowner as owner, nspname::text as name from own
+      union all select relowner, oid::regclass::text from pg_class where relnamespace in (select oid from own)
+      union all select proowner, oid::regprocedure::text from pg_proc where pronamespace in (select oid from own)
+    ) as owned
+    group by owner`.execute(db)
+  return Object.fromEntries(rows.map(({ owner, example }) => [owner, example]))
 }
