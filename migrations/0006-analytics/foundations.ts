@@ -130,10 +130,13 @@ export const foundations: Readonly<Record<string, View>> = {
         w.joined, m.first_join_at, m.first_join_at at time zone s.time_zone as first_join_at_local,
         m.last_quit_at, m.last_quit_at at time zone s.time_zone as last_quit_at_local, m.present_seconds,
         p.present_ratio,
-        greatest(t.late_seconds, 0) as late_seconds, t.late_seconds > s.late_after_seconds as is_late,
-        greatest(t.early_seconds, 0) as early_seconds, t.early_seconds > s.early_before_seconds as left_early,
-        case when w.is_student then greatest(0, extract(epoch from least(m.last_quit_at, s.ended_at)
-          - greatest(m.first_join_at, s.started_at))::bigint - m.present_seconds) end as away_seconds,
+        case when t.late_seconds is not null then greatest(t.late_seconds, 0) end as late_seconds,
+        t.late_seconds > s.late_after_seconds as is_late,
+        case when t.early_seconds is not null then greatest(t.early_seconds, 0) end as early_seconds,
+        t.early_seconds > s.early_before_seconds as left_early,
+        case when t.late_seconds + t.early_seconds + m.present_seconds is not null
+          then greatest(0, extract(epoch from least(m.last_quit_at, s.ended_at)
+            - greatest(m.first_join_at, s.started_at))::bigint - m.present_seconds) end as away_seconds,
         a.no_show, a.attended, c.attendance_status,
         case c.attendance_status when 'no_show' then 'never came' when 'partial' then 'too short'
           when 'late' then 'late' when 'left_early' then 'left early' when 'present' then 'present' end as attendance_status_label,
@@ -159,7 +162,8 @@ export const foundations: Readonly<Record<string, View>> = {
         case when w.is_student then extract(epoch from s.ended_at - m.last_quit_at)::bigint end as early_seconds) as t
       cross join lateral (select
         case when w.is_student and s.roster_known then not w.joined and coalesce(m.current_state, 0) = 0 end as no_show,
-        case when w.is_student then w.joined and p.present_ratio >= s.attended_ratio end as attended) as a
+        case when w.is_student and s.length_seconds > 0
+          then w.joined and p.present_ratio >= s.attended_ratio end as attended) as a
       cross join lateral (select
         case when not w.is_student then null when a.no_show then 'no_show' when not a.attended then 'partial'
           when t.late_seconds > s.late_after_seconds then 'late' when t.early_seconds > s.early_before_seconds then 'left_early'

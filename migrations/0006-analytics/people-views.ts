@@ -76,7 +76,8 @@ export const peopleViews: Readonly<Record<string, View>> = {
       no_show: 'Students who never came, in classes whose roster is known.',
       late: 'Students who joined late.',
       left_early: 'Students who left early.',
-      attendance_rate: 'Of the students expected in classes whose roster is known, the part that attended.',
+      attendance_rate:
+        'Of the students expected in classes whose roster is known, and which had some length, the part that attended.',
       average_present_ratio: 'Mean part of the class that expected students were present, no-shows as 0.',
       average_engagement: 'Mean engagement score of the students who came, 0 to 10.',
       messages: 'Messages that students sent.',
@@ -98,7 +99,7 @@ export const peopleViews: Readonly<Record<string, View>> = {
           count(*) filter (where a.attended) as attended, count(*) filter (where a.no_show) as no_show,
           count(*) filter (where a.is_late) as late, count(*) filter (where a.left_early) as left_early,
           count(*) filter (where a.attended and a.no_show is not null)::float8
-            / nullif(count(*) filter (where a.no_show is not null), 0) as attendance_rate,
+            / nullif(count(a.attended) filter (where a.no_show is not null), 0) as attendance_rate,
           avg(a.present_ratio) as average_present_ratio,
           avg(a.engagement_score) filter (where a.joined) as average_engagement, sum(a.message_count) as messages
         from archive.attendance a

@@ -80,8 +80,9 @@ export const roomViews: Readonly<Record<string, View>> = {
       partial: 'Students who did not attend, and are not no-shows: they stayed too short.',
       late: 'Students who joined late, whatever their status.',
       left_early: 'Students who left early, whatever their status.',
-      staff: 'Teachers, assistants and supervisors who came.',
-      attendance_rate: 'attended / expected; null where the roster is not known, or nobody was expected.',
+      staff: 'Members who came and are no students: teachers, assistants, supervisors.',
+      attendance_rate:
+        'attended / expected, of those of whom it can be told; null where the roster is not known, nobody was expected, or the class had no length.',
       join_rate: 'joined / expected; null where the roster is not known, or nobody was expected.',
       late_rate: 'late / joined; null where nobody came.',
       average_present_ratio: 'Mean part of the class that expected students were present, no-shows as 0.',
@@ -101,7 +102,7 @@ export const roomViews: Readonly<Record<string, View>> = {
         s.started_at_local, s.ended_at, s.ended_at_local, s.start_date, s.week_start, s.month_start, s.length_seconds,
         s.roster_known, f.expected, f.joined, f.attended, case when s.roster_known then f.no_show end as no_show, f.partial,
         f.late, f.left_early, f.staff,
-        case when s.roster_known then f.attended::float8 / nullif(f.expected, 0) end as attendance_rate,
+        case when s.roster_known then f.attended::float8 / nullif(f.judged, 0) end as attendance_rate,
         case when s.roster_known then f.joined::float8 / nullif(f.expected, 0) end as join_rate,
         f.late::float8 / nullif(f.joined, 0) as late_rate, f.average_present_ratio, f.average_engagement,
         r.peak_member_number as peak_members, r.member_number as online_members, r.message_count, r.mic_count,
@@ -112,6 +113,7 @@ export const roomViews: Readonly<Record<string, View>> = {
         select count(*) filter (where a.is_student) as expected,
           count(*) filter (where a.is_student and a.joined) as joined,
           count(*) filter (where a.attended) as attended,
+          count(a.attended) as judged,
           count(*) filter (where a.no_show) as no_show,
           count(*) filter (where a.attendance_status = 'partial') as partial,
           count(*) filter (where a.is_late) as late,
@@ -158,11 +160,14 @@ export const roomViews: Readonly<Record<string, View>> = {
       last_quit_at_local: 'The same in the time zone of the settings.',
       present_seconds: 'Seconds online, as LCIC counted; may exceed the length of the class.',
       present_ratio: 'present_seconds / length_seconds, 1 at most; null if the class had no length.',
-      late_seconds: 'Seconds from the start of the class to the first join; 0 for who was there before.',
+      late_seconds:
+        'Seconds from the start of the class to the first join; 0 for who was there before, null for who never came.',
       is_late: 'Whether late_seconds is more than the settings allow.',
-      early_seconds: 'Seconds from the last quit to the end of the class; 0 for who stayed longer.',
+      early_seconds:
+        'Seconds from the last quit to the end of the class; 0 for who stayed longer, null for who never came.',
       left_early: 'Whether early_seconds is more than the settings allow.',
-      away_seconds: 'Seconds of the class, between first join and last quit, that the student was not online.',
+      away_seconds:
+        'Seconds of the class, between first join and last quit, that the student was not online; null for who never came.',
       no_show: 'Whether the student never came; null where the roster is not known.',
       attended: 'Whether the student came and was present for long enough; null if the class had no length.',
       attendance_status:
