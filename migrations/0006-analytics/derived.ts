@@ -122,7 +122,7 @@ export async function dropColumns(db: Kysely<unknown>): Promise<void> {
 
 export async function dropFunctions(db: Kysely<unknown>): Promise<void> {
   await sql`
-    drop function archive.derive_rooms(), archive.derive_room(), archive.is_student(int, text, text),
+    drop function archive.check_tenant(), archive.derive_rooms(), archive.derive_room(), archive.is_student(int, text, text),
       archive.course_of_name(text)`.execute(db)
 }
 

@@ -1,5 +1,10 @@
 import type { View } from './view'
 
+/** Whether the current role may see the app of row `alias`, by archive.tenants. */
+export const isVisible = (alias: string) => `(
+          (select apps from archive.visible_apps) is null
+          or ${alias}.sdk_app_id = any ((select apps from archive.visible_apps)::bigint[]))`
+
 /** Views in schema archive that those for analysts are made of: each definition stands here once. */
 export const foundations: Readonly<Record<string, View>> = {
   visible_apps: {
@@ -11,7 +16,9 @@ export const foundations: Readonly<Record<string, View>> = {
       from archive.tenants t
       join pg_roles tenant on tenant.rolname = t.role_name
       join pg_roles own on own.rolname in (current_user, session_user) and not own.rolsuper
-      where pg_has_role(own.oid, tenant.oid, 'member')`,
+      where case when current_setting('server_version_num')::int < 160000 then pg_has_role(own.oid, tenant.oid, 'member')
+        -- From PostgreSQL 16 on, who creates a role is a member of it that may neither use nor become it.
+        else pg_has_role(own.oid, tenant.oid, 'usage') or pg_has_role(own.oid, tenant.oid, 'set') end`,
   },
   sessions: {
     about:
@@ -56,8 +63,7 @@ export const foundations: Readonly<Record<string, View>> = {
         s.time_zone, s.late_after_seconds, s.early_before_seconds, s.attended_ratio
       from archive.rooms r
       cross join archive.settings s
-      where (select apps from archive.visible_apps) is null
-        or r.sdk_app_id = any ((select apps from archive.visible_apps)::bigint[])`,
+      where ${isVisible('r')}`,
   },
   attendance: {
     about:

@@ -1,3 +1,4 @@
+import { isVisible } from './foundations'
 import type { View } from './view'
 
 const app = 'The LCIC app (SdkAppId); null while not known.'
@@ -57,7 +58,8 @@ export const peopleViews: Readonly<Record<string, View>> = {
         date_trunc('week', d)::date as week_start, extract(isodow from d)::int as iso_weekday,
         trim(to_char(d, 'Day')) as weekday_name, extract(isodow from d) > 5 as is_weekend
       from generate_series(
-        (select coalesce(min(start_date), current_date)::timestamp from archive.rooms where start_date > '2015-01-01'),
+        (select coalesce(min(start_date), current_date)::timestamp from archive.rooms r
+          where start_date > '2015-01-01' and ${isVisible('r')}),
         current_date + interval '1 year', interval '1 day') as d`,
   },
 

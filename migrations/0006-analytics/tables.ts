@@ -37,6 +37,19 @@ export async function createTables(db: Kysely<unknown>): Promise<void> {
       sdk_app_id bigint not null,
       primary key (role_name, sdk_app_id)
     )`.execute(db)
+  // A role that is misspelt would limit nobody.
+  await sql`
+    create function archive.check_tenant() returns trigger language plpgsql as $$
+    begin
+      if not exists (select from pg_roles where rolname = new.role_name) then
+        raise exception 'There is no role %', quote_ident(new.role_name) using errcode = 'undefined_object';
+      end if;
+      return new;
+    end
+    $$`.execute(db)
+  await sql`
+    create trigger check_tenant before insert or update on archive.tenants
+    for each row execute function archive.check_tenant()`.execute(db)
 
   await sql`
     create table archive.regions (

@@ -1,11 +1,7 @@
+import { isVisible } from './foundations'
 import type { View } from './view'
 
 const app = 'The LCIC app (SdkAppId); null while not known.'
-
-/** Whether the current role may see the app of row `alias`, which is not one of archive.sessions. */
-const isVisible = (alias: string) => `(
-          (select apps from archive.visible_apps) is null
-          or ${alias}.sdk_app_id = any ((select apps from archive.visible_apps)::bigint[]))`
 
 /** Views that say how far the others can be trusted. */
 export const trustViews: Readonly<Record<string, View>> = {

@@ -407,8 +407,9 @@ describe('the database', () => {
       }
     `)
     await sql`grant lcic_monitor to ${sql.id(reader)}`.execute(archive.db)
-    expect(await ailments({ DATABASE_URL })).toMatchInlineSnapshot(`
-      "fail  rights            reader_ may not do what workers need: delete raw_pages, insert budgets, insert callbacks, insert history, insert invocations and 24 more. Run lcic-archive migrate as the role that owns the archive, and grant lcic_writer to reader_.
+    const found = await ailments({ DATABASE_URL })
+    expect(found.replace(/and \d+ more/, 'and … more')).toMatchInlineSnapshot(`
+      "fail  rights            reader_ may not do what workers need: delete raw_pages, insert budgets, insert callbacks, insert history, insert invocations and … more. Run lcic-archive migrate as the role that owns the archive, and grant lcic_writer to reader_.
       skip  budget            not looked at, because rights failed
       exit code 2"
     `)

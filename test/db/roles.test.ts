@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Kysely, sql } from 'kysely'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { archiveRoom } from '../../lib/archive/archive-room'
 import { createBudget } from '../../lib/archive/budget'
@@ -11,7 +10,6 @@ import { describeRooms } from '../../lib/archive/describe-rooms'
 import { replayRoom } from '../../lib/archive/replay-room'
 import { sweep } from '../../lib/archive/sweep'
 import { work } from '../../lib/archive/work'
-import { connect } from '../../lib/db/connect'
 import { createRole } from '../../lib/db/create-role'
 import { grantRights, type RightsChange } from '../../lib/db/grant-rights'
 import { migrateDown, migrateUp, pendingMigrations } from '../../lib/db/migrate'
@@ -24,34 +22,10 @@ import type { Database } from '../../lib/db/tables'
 import type { School } from '../../lib/simulator'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import { createEmptyDatabase, createTestDatabase, postgresVersions, type TestDatabase } from '../support/database'
+import { insufficientPrivilege, login, refusalOf } from '../support/login'
 
 const rolesFile = join(import.meta.dirname, '..', '..', 'migrations', 'roles.sql')
 
-/** A login role, as people make them; it is dropped with what it owns. */
-async function login({ db: admin, url }: TestDatabase, attributes: string) {
-  const role = `login_${randomUUID().slice(0, 8)}`
-  await sql`create role ${sql.id(role)} login password 'secret' ${sql.raw(attributes)}`.execute(admin)
-  const own = Object.assign(new URL(url), { username: role, password: 'secret' }).toString()
-  const db = connect({ url: own })
-  return {
-    role,
-    db,
-    async [Symbol.asyncDispose]() {
-      await db.destroy()
-      await sql`drop owned by ${sql.id(role)}`.execute(admin)
-      await sql`drop role ${sql.id(role)}`.execute(admin)
-    },
-  }
-}
-
-async function refusalOf(statement: Promise<unknown>): Promise<string | undefined> {
-  return statement.then(
-    () => 'allowed',
-    (error: unknown) => (error instanceof pg.DatabaseError ? error.code : String(error)),
-  )
-}
-
-const insufficientPrivilege = '42501'
 /** Said of views before rights are looked at. */
 const notUpdatable = '55000'
 
