@@ -19,22 +19,22 @@ interface View {
   readonly hasApp: boolean
 }
 
-/** Ten classes of one school and three of another, some of whose members are the same; whatever is coded has rows. */
+/** Classes of two schools, some of whose members are the same; every view has rows of both. */
 function fill(school: School): void {
   const now = Math.floor(Date.now() / 1000)
-  for (let week = 0; week < 10; week++) {
+  for (let week = 0; week < 5; week++) {
     const scheduledEndAt = now - 3600 - week * 7 * days
-    const room = school.addRoom({ members: 25, name: `Geometry (Lesson ${10 - week})`, scheduledEndAt })
-    if (week > 2) continue
-    const common = { sdkAppId: theirs, name: `Secret ${week}`, teacherId: 'secret-teacher', scheduledEndAt }
-    school.addRoom({ ...common, members: 20, scheduledEndAt: scheduledEndAt - 100 * days })
+    const room = school.addRoom({ members: 25, name: `Geometry (Lesson ${5 - week})`, scheduledEndAt })
+    if (week > 1) continue
+    const common = { sdkAppId: theirs, name: `Secret ${week}`, teacherId: 'secret-teacher' }
+    school.addRoom({ ...common, members: 20, scheduledEndAt: scheduledEndAt - 35 * days })
     const members = room.members.map((member, index) =>
       index % 2 === 0 ? member : { ...member, UserId: `secret-${index}`, GroupId: 'secret-group' },
     )
-    school.addRoom({ ...common, members, figures: { PeakMemberNumber: 1 } })
+    school.addRoom({ ...common, members, scheduledEndAt, figures: { PeakMemberNumber: 1 } })
   }
-  for (const sdkAppId of [ours, theirs])
-    school.addRoom({ sdkAppId, members: 3, notReadyAnswers: 1000, figures: { PeakMemberNumber: 1 } })
+  // Not archived.
+  for (const sdkAppId of [ours, theirs]) school.addRoom({ sdkAppId, notReadyAnswers: 1000 })
 }
 
 describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
@@ -52,7 +52,7 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
         db,
       )
     const apps = { sdkAppIds: [BigInt(ours), BigInt(theirs)], lookbackMs: 76 * 3_600_000 }
-    await sweep(context, { ...apps, span: { from: new Date(Date.now() - 200 * days * 1000), to: new Date() } })
+    await sweep(context, { ...apps, span: { from: new Date(Date.now() - 50 * days * 1000), to: new Date() } })
     await sweep(context, apps)
     await work(context, { until: 'nothing_due', roomsAtOnce: 4 })
     await sql`analyze`.execute(db)
@@ -76,7 +76,7 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
     await sql`grant lcic_pii_reader to ${sql.id(reader.role)}`.execute(archive.db)
     const texts = await Promise.all(personalViews.map((view) => rowsOf(reader.db, view)))
     const seen = texts.flat().join('\n').toLowerCase()
-    expect(personal.length).toBeGreaterThan(300)
+    expect(personal.length).toBeGreaterThan(200)
     expect(personal.filter((one) => !seen.includes(one))).toEqual([])
   })
 
