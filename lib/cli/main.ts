@@ -9,6 +9,7 @@ import { ScenarioError } from '../simulator'
 import { archiveCommand } from './archive'
 import { backfillCommand } from './backfill'
 import { demoCommand } from './demo'
+import { docsCommand } from './docs'
 import { doctorCommand } from './doctor'
 import { ExitCode, setExitCode } from './exit-code'
 import { migrateCommand } from './migrate'
@@ -45,6 +46,7 @@ function createProgram(): Command {
     retryCommand,
     replayCommand,
     sqlCommand,
+    docsCommand,
     migrateCommand,
     simulateCommand,
     demoCommand,
