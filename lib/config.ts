@@ -23,6 +23,9 @@ export interface Config {
   readonly sweepLookbackMs: number
   /** How long after it was archived a room is read once more; absent: never. */
   readonly rereadAfterMs?: number
+  /** What becomes of names, addresses and ids before anything is stored; absent: they are kept. */
+  readonly personalData?: PersonalData
+  readonly retention: Retention
   readonly callback: CallbackConfig
   readonly scf: ScfConfig
   readonly logLevel?: LogLevel
@@ -37,6 +40,21 @@ export interface LcicConfig {
   readonly credentials: () => Credentials
 }
 
+/** What becomes of personal data before anything is stored. */
+export interface PersonalData {
+  /** `pseudonymise`: a token in place of each value; `drop`: only user ids leave a token, all else is left out. */
+  readonly mode: 'pseudonymise' | 'drop'
+  /** Whoever has it can find out which token stands for a value that he guesses. */
+  readonly pseudonymKey: string
+}
+
+/** How long `prune` keeps what it may delete, in milliseconds; absent: for ever. */
+export interface Retention {
+  readonly rawPagesMs?: number
+  readonly membersMs?: number
+  readonly callbacksMs?: number
+}
+
 /** Which callbacks are believed. */
 export interface CallbackConfig {
   /** The key of the app's callback. */
@@ -44,6 +62,8 @@ export interface CallbackConfig {
   readonly acceptUnsigned: boolean
   /** Callbacks of other apps are refused; empty: none is. */
   readonly sdkAppIds: readonly bigint[]
+  /** Of what is stored of a callback, only the event, its time, app and room. */
+  readonly isReduced?: boolean
 }
 
 /** How to reach SCF, which runs the functions. */
@@ -93,10 +113,17 @@ export function readConfig(environment: Environment = process.env): Config {
     giveUpAfterMs: data.ARCHIVE_GIVE_UP_AFTER,
     sweepLookbackMs: data.ARCHIVE_SWEEP_LOOKBACK,
     ...(Number.isFinite(data.ARCHIVE_REREAD_AFTER) && { rereadAfterMs: data.ARCHIVE_REREAD_AFTER }),
+    ...personalDataOf(data.ARCHIVE_PERSONAL_DATA, data.ARCHIVE_PSEUDONYM_KEY),
+    retention: {
+      ...finite('rawPagesMs', data.ARCHIVE_KEEP_RAW_PAGES),
+      ...finite('membersMs', data.ARCHIVE_KEEP_MEMBERS),
+      ...finite('callbacksMs', data.ARCHIVE_KEEP_CALLBACKS),
+    },
     callback: {
       ...(data.LCIC_CALLBACK_KEY && { key: data.LCIC_CALLBACK_KEY }),
       acceptUnsigned: data.LCIC_CALLBACK_UNSIGNED === 'accept',
       sdkAppIds: data.LCIC_SDK_APP_IDS,
+      ...(data.ARCHIVE_PERSONAL_DATA !== 'keep' && { isReduced: true }),
     },
     scf: {
       endpoint: data.TENCENTCLOUD_SCF_ENDPOINT ?? scfBeside(data.LCIC_ENDPOINT),
@@ -109,6 +136,17 @@ export function readConfig(environment: Environment = process.env): Config {
 /** The language of whoever runs the command, as POSIX programs find it: Chinese, or else English. */
 export function readLanguage({ LC_ALL, LC_MESSAGES, LANG }: Environment = process.env): Language {
   return /^zh\b|^zh_/i.test(LC_ALL || LC_MESSAGES || LANG || '') ? 'zh' : 'en'
+}
+
+function personalDataOf(
+  mode: 'keep' | PersonalData['mode'],
+  pseudonymKey: string | undefined,
+): { personalData?: PersonalData } {
+  return mode === 'keep' || pseudonymKey === undefined ? {} : { personalData: { mode, pseudonymKey } }
+}
+
+function finite<Name extends keyof Retention>(name: Name, ms: number): { [name in Name]?: number } | undefined {
+  return Number.isFinite(ms) ? ({ [name]: ms } as { [name in Name]: number }) : undefined
 }
 
 /**
@@ -144,6 +182,13 @@ function duration(leastMs: number, mostMs: number, example: string, orOff = fals
   })
 }
 
+/** How long something is kept; for ever: `off`. */
+function retention(example: string) {
+  return duration(DAY, 36_500 * DAY, `${example} (1d to 36500d), or off`, true)
+}
+
+const NEW_KEY = '`openssl rand -hex 32`'
+
 function endpoint(example: string) {
   return z.string().transform((text, context): URL => {
     const url = urlOf(/^[a-z]+:\/\//i.test(text) ? text : `${isLoopbackAddress(text) ? 'http' : 'https'}://${text}`)
@@ -154,7 +199,7 @@ function endpoint(example: string) {
   })
 }
 
-const schema = z.object({
+const fields = z.object({
   DATABASE_URL: z
     .string()
     .refine((text) => /^postgres(ql)?:$/.test(urlOf(text)?.protocol ?? ''), {
@@ -189,7 +234,22 @@ const schema = z.object({
   ARCHIVE_GIVE_UP_AFTER: duration(MINUTE, 180 * DAY, '7d (1m to 180d)').default(7 * DAY),
   ARCHIVE_SWEEP_LOOKBACK: duration(60 * MINUTE, 60 * DAY, '76h (1h to 60d)').default(76 * 60 * MINUTE),
   ARCHIVE_REREAD_AFTER: duration(MINUTE, 30 * DAY, '24h (1m to 30d), or off', true).default(DAY),
+  ARCHIVE_PERSONAL_DATA: z.enum(['keep', 'pseudonymise', 'drop'], 'must be keep, pseudonymise or drop').default('keep'),
+  ARCHIVE_PSEUDONYM_KEY: z
+    .string()
+    .trim()
+    .min(16, `must have at least 16 characters, for example what ${NEW_KEY} prints`)
+    .optional(),
+  ARCHIVE_KEEP_RAW_PAGES: retention('365d').default(Number.POSITIVE_INFINITY),
+  ARCHIVE_KEEP_MEMBERS: retention('1095d').default(Number.POSITIVE_INFINITY),
+  ARCHIVE_KEEP_CALLBACKS: retention('90d').default(90 * DAY),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).optional(),
+})
+
+const schema = fields.superRefine(({ ARCHIVE_PERSONAL_DATA: mode, ARCHIVE_PSEUDONYM_KEY: key }, context) => {
+  if (mode === 'keep' || key !== undefined) return
+  const message = `is not set, and ARCHIVE_PERSONAL_DATA=${mode} needs it; for example what ${NEW_KEY} prints. Keep it: with another key the same member is somebody else`
+  context.addIssue({ code: 'custom', path: ['ARCHIVE_PSEUDONYM_KEY'], message })
 })
 
 /** Accounts of the international site have endpoints of their own. */

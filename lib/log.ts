@@ -77,6 +77,8 @@ const privateNames = new Set(
       'tencentcloudSessionToken',
       'tencentcloudToken',
       'lcicCallbackKey',
+      'archivePseudonymKey',
+      'pseudonymKey',
     ],
     // Personal data.
     ['userName', 'nickname', 'userId', 'teacherId', 'ipAddress', 'ip', 'clientIp', 'address', 'remoteAddress'],

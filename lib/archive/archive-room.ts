@@ -2,7 +2,8 @@ import { beginAttempt } from '../db/begin-attempt'
 import { isDatabaseTrouble, isDataRefusal } from '../db/connect'
 import { finishRun } from '../db/finish-run'
 import type { Lease } from '../db/leases'
-import { releaseJob } from '../db/settle-job'
+import { readErasures } from '../db/read-erasures'
+import { completeJob, releaseJob } from '../db/settle-job'
 import type { JobState } from '../db/tables'
 import { ArchiveError, describeError, UsageError } from '../errors'
 import { SourceError } from '../lcic/errors'
@@ -110,8 +111,10 @@ async function readUntilSettled(
     if (!begun) return busy(lease.roomId, 'has taken it over')
     const requestIds = begun.landed.flatMap(({ requestId }) => requestId ?? [])
     const resumed = requestIds.length
-    const attempt = { lease, number: begun.attempt, requestIds }
+    const attempt: Attempt = { lease, number: begun.attempt, requestIds }
     try {
+      if (begun.archived?.membersPruned) return await leavePruned(context, attempt)
+      if (begun.newestErasure !== undefined) attempt.erasures = await readErasures(db, lease.roomId)
       const { failure: found, ...read } = await readOnce(context, attempt, begun, patience)
       requests += requestIds.length - resumed
       const result = { ...read, attempt: begun.attempt, requests, requestId: requestIds.at(-1) }
@@ -155,8 +158,8 @@ async function readOnce(
 ): Promise<Counts & { outcome: RoomReport['outcome']; failure?: Failure }> {
   try {
     const pages = await pullPages(context, attempt, begun, patience)
-    const { outcome, reason, ...written } = await takeSnapshot(context, attempt, pages, begun.archived)
-    const read = { outcome, ...written, pages: pages.length, records: pages[0]?.figures.Total ?? 0 }
+    const { outcome, reason, erased, ...written } = await takeSnapshot(context, attempt, pages, begun.archived)
+    const read = { outcome, ...written, pages: pages.length, records: (pages[0]?.figures.Total ?? 0) - erased }
     if (outcome === 'archived' || outcome === 'unchanged') return read
     const code = `E_${outcome.toUpperCase()}`
     return { ...read, failure: { kind: outcome, code, detail: reason ?? '', requestId: attempt.requestIds.at(-1) } }
@@ -237,6 +240,16 @@ async function closeRun(
   { kind: outcome, code: errorCode, detail: errorMessage }: { kind: string; code?: string; detail: string },
 ): Promise<void> {
   await finishRun(db, { roomId, attempt, now: now(), outcome, errorCode, errorMessage, requestIds })
+}
+
+/** What was deleted because it was kept long enough is not asked for again. */
+async function leavePruned(context: ArchiveContext, attempt: Attempt): Promise<Result> {
+  const { db, now } = context
+  const { lease, number } = attempt
+  const detail = 'Its members were deleted by prune, and are not asked for again.'
+  await closeRun(context, attempt, { kind: 'unchanged', detail })
+  await completeJob(db, { lease, now: now(), endedAt: null, requestId: undefined, rereadAfterMs: undefined })
+  return { outcome: 'unchanged', state: 'archived', attempt: number, message: `Room ${lease.roomId}: ${detail}` }
 }
 
 function busy(roomId: bigint, what: string): Result {

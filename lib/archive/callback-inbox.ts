@@ -39,7 +39,15 @@ interface Waiting {
 }
 
 /** It uses two connections at most. */
-export function createCallbackInbox({ db, now }: { db: Kysely<Database>; now: () => Instant }): CallbackInbox {
+export function createCallbackInbox({
+  db,
+  now,
+  isReduced = false,
+}: {
+  db: Kysely<Database>
+  now: () => Instant
+  isReduced?: boolean | undefined
+}): CallbackInbox {
   const waiting = { callbacks: 0, bytes: 0 }
   /** Rooms whose jobs are locked for long are waited for here, so that no other callback waits behind theirs. */
   const patient = createLane((batch) => settle(batch, { waits: true }))
@@ -68,10 +76,10 @@ export function createCallbackInbox({ db, now }: { db: Kysely<Database>; now: ()
   async function storeOnceMore(batch: readonly Waiting[], waits: boolean): Promise<StoredCallbacks> {
     const callbacks = batch.map(({ callback }) => callback)
     try {
-      return await storeCallbacks(db, { callbacks, now: now(), waits })
+      return await storeCallbacks(db, { callbacks, now: now(), waits, isReduced })
     } catch (error) {
       if (!isConnectionProblem(error)) throw error
-      return storeCallbacks(db, { callbacks, now: now(), waits })
+      return storeCallbacks(db, { callbacks, now: now(), waits, isReduced })
     }
   }
 

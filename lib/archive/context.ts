@@ -1,8 +1,10 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import type { Clock } from '../clock'
+import type { PersonalData } from '../config'
 import type { Instant } from '../db/instant'
 import type { Lease } from '../db/leases'
+import type { Erasures } from '../db/read-erasures'
 import type { Database } from '../db/tables'
 import type { Lcic } from '../lcic/client'
 import type { Budget } from './budget'
@@ -30,6 +32,8 @@ export interface Policy {
   readonly giveUpAfterMs: number
   /** How long after it was archived a room is read once more; absent: never. */
   readonly rereadAfterMs?: number
+  /** What becomes of names, addresses and ids before anything is stored; absent: they are kept. */
+  readonly personalData?: PersonalData
 }
 
 export type ArchiveEvent =
@@ -68,6 +72,8 @@ export interface Attempt {
   readonly number: number
   /** RequestIds of all answers to this attempt, refusals included. */
   readonly requestIds: string[]
+  /** Who was erased, as far as is known by now; absent: nobody. */
+  erasures?: Erasures
 }
 
 /** The lease was lost to another process, which goes on with the room: this one must not write any more. */

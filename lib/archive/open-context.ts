@@ -14,14 +14,18 @@ export function openContext(
   { db, log }: { db: Kysely<Database>; log: Logger },
 ): ArchiveContext & Disposable {
   const lcic = createLcic(config.lcic)
-  const { requestsPerSecond, giveUpAfterMs, rereadAfterMs } = config
+  const { requestsPerSecond, giveUpAfterMs, rereadAfterMs, personalData } = config
   return {
     db,
     lcic,
     budget: createBudget({ db, lcic, clock: systemClock, requestsPerSecond }),
     clock: systemClock,
     now: () => databaseTime,
-    policy: { giveUpAfterMs, ...(rereadAfterMs !== undefined && { rereadAfterMs }) },
+    policy: {
+      giveUpAfterMs,
+      ...(rereadAfterMs !== undefined && { rereadAfterMs }),
+      ...(personalData && { personalData }),
+    },
     log,
     [Symbol.dispose]: () => lcic.close(),
   }

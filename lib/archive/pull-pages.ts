@@ -3,7 +3,9 @@ import { linkedController } from '../abort'
 import type { ArchivedRoom, LandedPage } from '../db/begin-attempt'
 import { landPage } from '../db/land-page'
 import { renewLease } from '../db/leases'
+import { readErasures } from '../db/read-erasures'
 import { PAGE_LIMIT } from '../lcic/client'
+import { redactPage } from '../lcic/redact-page'
 import type { PageFigures, RoomFigures, StatisticsPage } from '../lcic/statistics'
 import { type ArchiveContext, type Attempt, LeaseLostError, type Patience } from './context'
 import { request } from './request'
@@ -37,9 +39,14 @@ export async function pullPages(
   async function pull(page: number): Promise<void> {
     const answer = await requestPage(context, attempt, page, { ...patience, signal: stop.signal })
     requireAgreement(pages, page, answer.figures)
-    const { recordCount, figures, contentHash, requestId } = answer
-    await land(context, attempt, page, answer, archived)
-    pages.set(page, { page, recordCount, figures, contentHash, requestId })
+    const { recordCount, erased, figures, contentHash, requestId } = await land(
+      context,
+      attempt,
+      page,
+      answer,
+      archived,
+    )
+    pages.set(page, { page, recordCount, erased, figures, contentHash, requestId })
     const records = countRecords(pages)
     const { roomId } = attempt.lease
     context.observe?.({ type: 'page', roomId, page, pageRecords: recordCount, records, total: figures.Total })
@@ -106,27 +113,34 @@ function nextPage(pages: ReadonlyMap<number, RoomPage>, inFlight: ReadonlyMap<nu
   // The pages in flight are expected to be full; should one turn out short, its answer brings us here again.
   if (total - countRecords(pages) <= inFlight.size * PAGE_LIMIT) return undefined
   // An empty page is the end, whatever was announced.
-  for (const { recordCount } of pages.values()) if (recordCount === 0) return undefined
+  for (const { recordCount, erased } of pages.values()) if (recordCount + erased === 0) return undefined
   let page = 1
   while (pages.has(page) || inFlight.has(page)) page++
   return page
 }
 
+/** Lands what may be stored of an answer. @returns what was landed */
 async function land(
-  { db, now }: ArchiveContext,
-  { lease, number }: Attempt,
+  { db, now, policy: { personalData } }: ArchiveContext,
+  attempt: Attempt,
   page: number,
-  { body, records, requestId, figures, recordCount, contentHash }: StatisticsPage,
+  answer: StatisticsPage,
   archived: ArchivedRoom | undefined,
-): Promise<void> {
-  const unchanged = archived?.pageHashes[page] === contentHash
-  const content = archived && unchanged ? { sameAsAttempt: archived.attempt } : { body, ...(records && { records }) }
-  const held = await landPage(db, {
-    lease,
-    now: now(),
-    page: { attempt: number, page, requestId, content, figures, recordCount, contentHash },
-  })
-  if (!held) throw new LeaseLostError()
+): Promise<StatisticsPage & { erased: number }> {
+  const { lease, number } = attempt
+  for (;;) {
+    const { newest: erasuresSeen = 0n, isErased } = attempt.erasures ?? {}
+    const { page: redacted, erased: leftOut } = redactPage(answer, { personalData, isErased })
+    const { body, records, requestId, figures, recordCount, contentHash } = redacted
+    const erased = leftOut.length
+    const unchanged = archived?.pageHashes[page] === contentHash
+    const content = archived && unchanged ? { sameAsAttempt: archived.attempt } : { body, ...(records && { records }) }
+    const facts = { attempt: number, page, requestId, content, figures, recordCount, erased, contentHash }
+    const landing = await landPage(db, { lease, now: now(), page: facts, erasuresSeen })
+    if (landing === 'landed') return { ...redacted, erased }
+    if (landing === 'lost') throw new LeaseLostError()
+    attempt.erasures = await readErasures(db, lease.roomId)
+  }
 }
 
 /** Every page must say the same of the room as those that landed before it. */
@@ -169,8 +183,9 @@ function announcedTotal(pages: ReadonlyMap<number, RoomPage>): number | undefine
   return first?.figures.Total
 }
 
+/** As LCIC sent them: those that were left out as erased are among them. */
 function countRecords(pages: ReadonlyMap<number, RoomPage>): number {
   let records = 0
-  for (const { recordCount } of pages.values()) records += recordCount
+  for (const { recordCount, erased } of pages.values()) records += recordCount + erased
   return records
 }

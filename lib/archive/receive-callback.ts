@@ -42,7 +42,7 @@ export function createCallbackReceiver({
   /** Milliseconds since the epoch; what signatures expire by. */
   clock: { now(): number }
 }): CallbackReceiver {
-  const inbox = createCallbackInbox({ db, now })
+  const inbox = createCallbackInbox({ db, now, isReduced: config.isReduced })
   const refusals = createRefusalLog(clock)
 
   return async ({ method, body }, log) => {

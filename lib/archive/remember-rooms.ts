@@ -1,5 +1,7 @@
 import { hintRooms, type RoomHint } from '../db/hint-rooms'
 import { copyFacts, type KnownRoom, recordRooms } from '../db/known-rooms'
+import { readErasures } from '../db/read-erasures'
+import { storedUserId } from '../lcic/redact-text'
 import { roomStatus } from '../lcic/rooms'
 import type { ArchiveContext } from './context'
 
@@ -11,10 +13,13 @@ import type { ArchiveContext } from './context'
  * @returns how many jobs are new
  */
 export async function rememberRooms(
-  { db, now }: Pick<ArchiveContext, 'db' | 'now'>,
-  rooms: readonly KnownRoom[],
+  { db, now, policy }: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
+  given: readonly KnownRoom[],
   { listed }: { listed: boolean },
 ): Promise<number> {
+  const rooms = await Promise.all(
+    given.map((room) => (room.teacherId ? withStoredTeacher(room, { db, policy }) : room)),
+  )
   const told = new Map(rooms.map((room) => [room.roomId, room]))
   const newJobs = await db.transaction().execute(async (tx) => {
     const news = await recordRooms(tx, { rooms, listed, now: now() })
@@ -28,6 +33,17 @@ export async function rememberRooms(
 /** Whether the class has ended, or the room expired without one. */
 export function isOver({ status }: Pick<KnownRoom, 'status'>): boolean {
   return status === roomStatus.ended || status === roomStatus.expired
+}
+
+/** The teacher under the id that his member records have. */
+async function withStoredTeacher(
+  { teacherId, ...room }: KnownRoom,
+  { db, policy: { personalData } }: Pick<ArchiveContext, 'db' | 'policy'>,
+): Promise<KnownRoom> {
+  const original = storedUserId(teacherId ?? '', undefined)
+  // A pseudonym does not tell the statement that stores it who was erased before there were pseudonyms.
+  const isErased = personalData !== undefined && (await readErasures(db, room.roomId)).isErased(original)
+  return { ...room, teacherId: isErased ? '' : storedUserId(original, personalData) }
 }
 
 function hintOf(room: KnownRoom | undefined): RoomHint | undefined {

@@ -4,6 +4,7 @@ import type { ArchivedRoom } from '../db/begin-attempt'
 import { countMembers } from '../db/count-members'
 import { discardPages } from '../db/discard-pages'
 import { concludedRuns, finishRun } from '../db/finish-run'
+import { landedPages } from '../db/landed-pages'
 import { lockLease } from '../db/leases'
 import { digestRecords, type MergeResult, mergeMembers } from '../db/merge-members'
 import { completeJob } from '../db/settle-job'
@@ -32,6 +33,8 @@ export interface Snapshot {
   readonly removed: number
   /** Records left out because LCIC keeps listing a user more than once. */
   readonly duplicates: number
+  /** Records left out because their members were erased. */
+  readonly erased: number
   /** Why it was not applied. */
   readonly reason?: string
 }
@@ -89,14 +92,17 @@ export async function takeSnapshot(
 
   async function apply(tx: Kysely<Database>): Promise<Snapshot & { contentHash: string }> {
     if (archived?.contentHash === pagesHash && (await countMembers(tx, roomId)) === archived.members) {
-      return { outcome: 'unchanged', ...nothingWritten, contentHash: pagesHash }
+      return { outcome: 'unchanged', ...nothingWritten, erased: erasedFrom(pages), contentHash: pagesHash }
     }
     const { merge, fingerprint, problem } = await mergeIfSound(tx)
-    if (problem) return { ...problem, ...nothingWritten, contentHash: fingerprint ?? pagesHash }
+    const { erased } = merge
+    // Somebody was erased from pages that had been landed already.
+    const contentHash = erased === erasedFrom(pages) ? pagesHash : hashOf(await landedPages(tx, { roomId, attempt }))
+    if (problem) return { ...problem, ...nothingWritten, erased, contentHash: fingerprint ?? contentHash }
     await upsertRoom(tx, {
       room: roomFacts(roomId, figures),
       attempt,
-      contentHash: pagesHash,
+      contentHash,
       membersChanged: merge.inserted + merge.updated + merge.removed > 0,
       now,
     })
@@ -106,7 +112,8 @@ export async function takeSnapshot(
       updated: merge.updated,
       removed: merge.removed,
       duplicates: merge.records - merge.users,
-      contentHash: pagesHash,
+      erased,
+      contentHash,
     }
   }
 
@@ -118,7 +125,7 @@ export async function takeSnapshot(
     const merge = await mergeMembers(tx, { ...options, keepOneOfDuplicates: false, allowRemovals: false })
     if (merge.merged) return { merge }
     const problem = problemOf(merge, figures.Total)
-    if (problem.outcome === 'emptied' || merge.nameless > 0 || merge.records !== figures.Total)
+    if (problem.outcome === 'emptied' || merge.nameless > 0 || merge.records + merge.erased !== figures.Total)
       return { merge, problem }
 
     const { fingerprint, copies } = await digestRecords(tx, { roomId, attempt })
@@ -160,9 +167,9 @@ async function timesSaidBefore(
 }
 
 function problemOf(merge: MergeResult, total: number): { outcome: SnapshotOutcome; reason: string } {
-  const { records, users, nameless, absent } = merge
-  if (records !== total) {
-    return { outcome: 'inconsistent', reason: `LCIC announced ${total} records, and ${records} were landed` }
+  const { records, erased, users, nameless, absent } = merge
+  if (records + erased !== total) {
+    return { outcome: 'inconsistent', reason: `LCIC announced ${total} records, and ${records + erased} were landed` }
   }
   if (nameless > 0) return { outcome: 'inconsistent', reason: `${nameless} of ${records} records name no user` }
   if (users < records) {
@@ -177,8 +184,12 @@ function problemOf(merge: MergeResult, total: number): { outcome: SnapshotOutcom
   }
 }
 
+function erasedFrom(pages: readonly RoomPage[]): number {
+  return pages.reduce((sum, { erased }) => sum + erased, 0)
+}
+
 /** Equal for two reads that gave the same pages. */
-function hashOf(pages: readonly RoomPage[]): string {
+export function hashOf(pages: readonly { readonly contentHash: string }[]): string {
   const hash = createHash('sha256')
   for (const { contentHash } of pages) hash.update(contentHash)
   return hash.digest('hex')

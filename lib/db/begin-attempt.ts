@@ -7,6 +7,8 @@ import type { Database } from './tables'
 export interface LandedPage<Figures> {
   readonly page: number
   readonly recordCount: number
+  /** Records left out of it because their members were erased. */
+  readonly erased: number
   /** What it says of the room as a whole, as it was given to `landPage`. */
   readonly figures: Figures
   readonly contentHash: string
@@ -19,13 +21,17 @@ export interface BegunAttempt<Figures> {
   readonly landed: readonly LandedPage<Figures>[]
   /** What the archive holds of the room; absent if it was never archived. */
   readonly archived?: ArchivedRoom
+  /** Number of the newest erasure of a member; absent: nobody was ever erased. */
+  readonly newestErasure?: bigint
 }
 
 export interface ArchivedRoom {
   readonly attempt: number
   readonly contentHash: string
-  /** Members it was built with: Total, less the records left out because they named a user again. */
+  /** Members it was built with: Total, less the records left out because they named a user again, or one that was erased. */
   readonly members: number
+  /** Its members were deleted because they were kept long enough. */
+  readonly membersPruned: boolean
   readonly pageHashes: Readonly<Record<string, string>>
 }
 
@@ -51,6 +57,7 @@ export async function beginAttempt<Figures>(
     attempt: number
     landed: LandedPage<Figures>[]
     archived: ArchivedRoom | null
+    newestErasure: bigint | null
   }>`
     with job as (
       select room_id from archive.jobs where room_id = ${roomId} and leased_by = ${holder} for update
@@ -75,7 +82,7 @@ export async function beginAttempt<Figures>(
       from last
       where p.room_id = ${roomId} and p.attempt = last.attempt and last.resumable
         and p.fetched_at > ${later(now, -resumeWithinMs)}
-      returning p.page, p.record_count, p.figures, p.content_hash, p.request_id
+      returning p.page, p.record_count, p.erased, p.figures, p.content_hash, p.request_id
     ), begun as (
       insert into archive.runs (room_id, attempt, started_at)
       select room_id, coalesce((select attempt from last), 0) + 1, ${now}::timestamptz from job
@@ -85,12 +92,13 @@ export async function beginAttempt<Figures>(
       begun.attempt,
       coalesce((
         select json_agg(json_build_object(
-          'page', page, 'recordCount', record_count, 'figures', figures, 'contentHash', content_hash,
-          'requestId', request_id) order by page)
+          'page', page, 'recordCount', record_count, 'erased', erased, 'figures', figures,
+          'contentHash', content_hash, 'requestId', request_id) order by page)
         from adopted
       ), '[]') as landed,
       (
-        select json_build_object('attempt', a.attempt, 'contentHash', a.content_hash, 'members', a.total - coalesce((
+        select json_build_object('attempt', a.attempt, 'contentHash', a.content_hash,
+          'membersPruned', a.members_pruned_at is not null, 'members', a.total - a.erased - coalesce((
           select r.duplicates from archive.runs r where r.room_id = a.room_id and r.attempt = a.attempt
         ), 0), 'pageHashes', coalesce((
           select json_object_agg(p.page, p.content_hash)
@@ -99,8 +107,16 @@ export async function beginAttempt<Figures>(
         ), '{}'))
         from archive.rooms a
         where a.room_id = ${roomId}
-      ) as archived
+      ) as archived,
+      (select max(erasure_id) from archive.erasures) as "newestErasure"
     from begun`.execute(db)
   const begun = rows[0]
-  return begun && { attempt: begun.attempt, landed: begun.landed, ...(begun.archived && { archived: begun.archived }) }
+  return (
+    begun && {
+      attempt: begun.attempt,
+      landed: begun.landed,
+      ...(begun.archived && { archived: begun.archived }),
+      ...(begun.newestErasure !== null && { newestErasure: begun.newestErasure }),
+    }
+  )
 }

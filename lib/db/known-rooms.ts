@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Instant } from './instant'
+import { isErased } from './read-erasures'
 import type { Database } from './tables'
 
 /** What LCIC tells of a room by itself. Absent or null: it does not say, and what is known stays. Times are Unix seconds. */
@@ -19,7 +20,8 @@ export interface KnownRoom {
 }
 
 /**
- * Remembers what LCIC tells of rooms. Rows that say so already are not written.
+ * Remembers what LCIC tells of rooms. Rows that say so already are not written. A teacher who was erased is none: the
+ * statement locks the table before it looks who was, and `erase-member` waits for those that came first.
  *
  * @param listed whether GetRooms told it
  * @returns those of the rooms that have newly ended or expired, and those that have no job
@@ -45,7 +47,9 @@ export async function recordRooms(
     ), merged as materialized (
       select room_id, k.status as status_before,
         coalesce(t.sdk_app_id, k.sdk_app_id) as sdk_app_id, coalesce(t.status, k.status) as status,
-        coalesce(t.name, k.name) as name, coalesce(t.teacher_id, k.teacher_id) as teacher_id,
+        coalesce(t.name, k.name) as name,
+        case when ${isErased(sql`coalesce(t.teacher_id, k.teacher_id)`, sql`coalesce(t.sdk_app_id, k.sdk_app_id)`)}
+          then '' else coalesce(t.teacher_id, k.teacher_id) end as teacher_id,
         coalesce(t.room_type, k.room_type) as room_type,
         coalesce(t.scheduled_start_at, k.scheduled_start_at) as scheduled_start_at,
         coalesce(t.scheduled_end_at, k.scheduled_end_at) as scheduled_end_at,

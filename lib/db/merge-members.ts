@@ -6,7 +6,7 @@ import type { Database } from './tables'
 export interface MergeOptions {
   readonly roomId: bigint
   readonly attempt: number
-  /** What LCIC announced; the merge happens only if exactly so many records are there. */
+  /** What LCIC announced; the merge happens only if exactly so many records are there, or were left out as erased. */
   readonly total: number
   readonly now: Instant
   /** Take the best record of a user that is listed more than once; otherwise such a snapshot is not merged. */
@@ -22,6 +22,8 @@ export interface MergeResult {
   readonly records: number
   /** Different users among them. */
   readonly users: number
+  /** Records left out of the pages because their members were erased. */
+  readonly erased: number
   /** Records without a user id. */
   readonly nameless: number
   /** Members of the archive that the snapshot lacks. */
@@ -80,6 +82,8 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
     counts as (
       select
         count(*)::int as records,
+        (select coalesce(sum(erased), 0)::int from archive.raw_pages
+          where room_id = ${roomId} and attempt = ${attempt}) as erased,
         count(*) filter (where coalesce(user_id, '') = '')::int as nameless,
         (select count(*) from (select from listed group by user_id) as grouped)::int as users
       from listed
@@ -93,7 +97,7 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
     ),
     verdict as materialized (
       select *,
-        records = ${total} and nameless = 0
+        records + erased = ${total} and nameless = 0
         and (users = records or ${keepOneOfDuplicates})
         and (absent = 0 or ${allowRemovals}) as merged
       from counts, changes
@@ -129,7 +133,7 @@ export async function mergeMembers(db: Kysely<Database>, options: MergeOptions):
       where room_id = ${roomId} and removed_at is null and (select merged and absent > 0 from verdict)
         and user_id = any (array(select archived_id from differing where user_id is null))
     )
-    select merged, records, users, nameless, absent,
+    select merged, records, erased, users, nameless, absent,
       case when merged then inserted else 0 end as inserted,
       case when merged then updated else 0 end as updated,
       case when merged then absent else 0 end as removed

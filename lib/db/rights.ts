@@ -46,6 +46,9 @@ export const rights: Readonly<Record<GroupRole, RoleRights>> = {
       budgets: { select: true, insert: true, update: true },
       invocations: { select: true, insert: true, update: true },
       callbacks: { insert: true },
+      // Whose records are to be left out.
+      erasures: { select: ['erasure_id', 'sdk_app_id', 'digests'] },
+      erasure_salt: { select: ['salt'] },
       migrations: { select: true },
       // What a trigger derives the local date and the course of a room from.
       settings: { select: ['time_zone'] },

@@ -24,10 +24,18 @@ export interface StoredCallbacks {
  *
  * A job is locked while its room's snapshot is written: seconds, for a large class. Unless `waits`, callbacks that name
  * such a room are left out, so that they hold up no other.
+ *
+ * @param isReduced whether only what names nobody is stored of them; once a member was erased, that is so in any case.
+ *   The statement locks the table before it looks whether one was, and `erase-member` waits for those that came first.
  */
 export async function storeCallbacks(
   db: Kysely<Database>,
-  { callbacks, now, waits = true }: { callbacks: readonly RoomEndCallback[]; now: Instant; waits?: boolean },
+  {
+    callbacks,
+    now,
+    waits = true,
+    isReduced = false,
+  }: { callbacks: readonly RoomEndCallback[]; now: Instant; waits?: boolean; isReduced?: boolean },
 ): Promise<StoredCallbacks> {
   return db.transaction().execute(async (tx) => {
     const lockedRooms = waits ? new Set<bigint>() : await lockedAmong(tx, callbacks)
@@ -36,7 +44,8 @@ export async function storeCallbacks(
     const roomIds = stored.map(({ roomId }) => String(roomId))
     await sql`
       insert into archive.callbacks (received_at, event_type, room_id, body)
-      select ${now}, event_type, room_id, body
+      select ${now}, event_type, room_id,
+        case when ${isReduced} or exists (select from archive.erasures) then ${reducedBody} else body end
       from unnest(
         ${stored.map(({ eventType }) => eventType)}::text[],
         ${roomIds}::bigint[],
@@ -50,6 +59,12 @@ export async function storeCallbacks(
     return { isDue: rows[0]?.waits ?? false, lockedRooms }
   })
 }
+
+/** What a callback's body says of the event, its time, app and room. */
+export const reducedBody = sql`(
+  select json_object_agg(key, case key when 'EventData' then json_build_object('RoomId', value -> 'RoomId') else value end)
+  from json_each(body)
+  where key in ('EventType', 'SdkAppId', 'Timestamp', 'ExpireTime', 'EventData'))`
 
 /**
  * Who holds a row's lock is in its xmax, and holds the lock of that transaction. Nothing is locked for this: whoever held

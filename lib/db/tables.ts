@@ -54,6 +54,9 @@ export interface RoomsTable {
   content_hash: string
   archived_at: Date
   changed_at: Date
+  erased: Generated<number>
+  members_pruned_at: Date | null
+  pages_pruned_at: Date | null
 }
 
 export interface MemberRecordsTable {
@@ -97,6 +100,7 @@ export interface RawPagesTable {
   record_count: number
   content_hash: string
   fetched_at: Date
+  erased: Generated<number>
 }
 
 export interface RunsTable {

@@ -19,7 +19,7 @@ export interface RoomFacts {
 /**
  * Writes the room of a merged snapshot. The revision counts up if a figure or any member changed, and the figures that
  * are replaced go to the history. Facts that statistics do not carry (name, teacher, schedule) are those LCIC told of
- * the room otherwise.
+ * the room otherwise. How many records were left out as erased is what the pages of the attempt say.
  */
 export async function upsertRoom(
   db: Kysely<Database>,
@@ -39,6 +39,9 @@ export async function upsertRoom(
         to_timestamp(${room.realEndTime}::float8) as real_end_at,
         ${room.messageCount}::int as message_count, ${room.micCount}::int as mic_count,
         ${JSON.stringify(room.extra)}::jsonb as extra
+    ), landed as (
+      select coalesce(sum(erased), 0)::int as erased from archive.raw_pages
+      where room_id = ${room.roomId} and attempt = ${attempt}
     ), kept as (
       insert into archive.history (room_id, revision, user_id, replaced_at, old)
       select room_id, r.revision, '', ${now}, ${changedColumns(sql`to_jsonb(r)`, sql`to_jsonb(figures)`)}
@@ -49,10 +52,11 @@ export async function upsertRoom(
     insert into archive.rooms as r (
       room_id, total, peak_member_number, member_number, real_start_at, real_end_at, message_count, mic_count, extra,
       revision, attempt, content_hash, archived_at, changed_at, sdk_app_id, name, teacher_id, room_type,
-      scheduled_start_at, scheduled_end_at)
+      scheduled_start_at, scheduled_end_at, erased)
     select figures.*, 1, ${attempt}, ${contentHash}, ${now}, ${now}, coalesce(k.sdk_app_id, j.sdk_app_id),
-      k.name, k.teacher_id, k.room_type, k.scheduled_start_at, k.scheduled_end_at
+      k.name, k.teacher_id, k.room_type, k.scheduled_start_at, k.scheduled_end_at, landed.erased
     from figures
+    cross join landed
     left join archive.jobs j using (room_id)
     left join archive.known_rooms k using (room_id)
     on conflict (room_id) do update set
@@ -60,6 +64,7 @@ export async function upsertRoom(
       member_number = excluded.member_number, real_start_at = excluded.real_start_at,
       real_end_at = excluded.real_end_at, message_count = excluded.message_count, mic_count = excluded.mic_count,
       extra = excluded.extra, attempt = excluded.attempt, content_hash = excluded.content_hash,
+      erased = excluded.erased, pages_pruned_at = null,
       (revision, changed_at) = (
         select case when changed then r.revision + 1 else r.revision end,
           case when changed then excluded.changed_at else r.changed_at end

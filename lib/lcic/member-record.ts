@@ -9,6 +9,7 @@ import {
   isTime,
   type Reading,
   storableJson,
+  storableText,
   textOf,
   textsOf,
   timeOf,
@@ -83,6 +84,12 @@ export function cleanRecord(record: unknown): LoadableRecord {
 
 /** An index row of PostgreSQL holds about 2,700 bytes; LCIC's ids are shorter than 100. */
 const MOST_ID_CHARACTERS = 500
+
+/** A user id as the archive has it: storable, and no longer than an index takes. */
+export function canonicalId(id: string): string {
+  const text = storableText(id)
+  return text.length > MOST_ID_CHARACTERS ? shortenId(text) : text
+}
 
 /** Its start, and a hash of the whole, so that different ids stay different. */
 function shortenId(id: string): string {

@@ -113,7 +113,7 @@ function hashWithout(body: Buffer, requestId: string): string {
   return hash.update(body.subarray(0, start)).update(body.subarray(end)).digest('hex')
 }
 
-const figureNames = [
+export const figureNames = [
   'PeakMemberNumber',
   'MemberNumber',
   'RealStartTime',
