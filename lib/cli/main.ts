@@ -12,9 +12,11 @@ import { demoCommand } from './demo'
 import { docsCommand } from './docs'
 import { doctorCommand } from './doctor'
 import { ExitCode, setExitCode } from './exit-code'
+import { exportCommand } from './export'
 import { migrateCommand } from './migrate'
 import { endQuietlyWithReaders, remark } from './output'
 import { replayCommand } from './replay'
+import { reportCommand } from './report'
 import { retryCommand } from './retry'
 import { runCommand } from './run'
 import { serveCommand } from './serve'
@@ -45,7 +47,9 @@ function createProgram(): Command {
     doctorCommand,
     retryCommand,
     replayCommand,
+    reportCommand,
     sqlCommand,
+    exportCommand,
     docsCommand,
     migrateCommand,
     simulateCommand,

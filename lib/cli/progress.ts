@@ -11,10 +11,10 @@ export interface Progress {
 }
 
 /** How often a line is written where there is no terminal to draw on. */
-const LINE_EVERY_MS = 2000
+export const LINE_EVERY_MS = 2000
 
 /** Where there is no terminal, who wants to hear of errors alone hears of nothing else: cron mails what it hears. */
-function isWanted(logLevel: string | undefined): boolean {
+export function isWanted(logLevel: string | undefined): boolean {
   return process.stderr.isTTY || !['error', 'fatal', 'silent'].includes(logLevel ?? '')
 }
 

@@ -27,7 +27,7 @@ export function connect(options: ConnectOptions): Kysely<Database> {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool: createPool(options) }) })
 }
 
-function createPool({ url, ca, max = 3, silenceMs, connectMs = 15_000 }: ConnectOptions): pg.Pool {
+export function createPool({ url, ca, max = 3, silenceMs, connectMs = 15_000 }: ConnectOptions): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOf(url, ca),
     application_name: 'lcic-archive',
