@@ -38,14 +38,14 @@ ${schemas.map(describeSchema).join('\n')}
 ${numberedQuestions
   .map(
     ({ number, anchor, question, sql }) =>
-      `<h3 id="${anchor}">${number}. ${escaped(question)}</h3>\n${code(`${sql};`, question)}`,
+      `<h3 id="${anchor}">${number}. ${escaped(question)}</h3>\n${code(`${sql};`)}`,
   )
   .join('\n')}
 </section>
 <section aria-labelledby="bi-tools">
 <h2 id="bi-tools">BI tools</h2>
 <p>${prose('An administrator makes a login that may read schema `analytics`, and nothing else:')}</p>
-${code(biLogin, 'Making a login for a BI tool')}
+${code(biLogin)}
 <p>The connection string is <code>${escaped(biUrl)}</code>; with <code>verify-full</code> in place of <code>require</code> the server has to prove who it is.</p>
 <dl>
 ${biTools.map(({ title, text }) => `<dt>${escaped(title)}</dt>\n<dd>${prose(text)}</dd>`).join('\n')}
@@ -77,7 +77,6 @@ function describeRelation(relation: DescribedRelation): string {
   return `<section aria-labelledby="${anchor}">
 <h3 id="${anchor}">${relation.schema}.${relation.name}</h3>
 <p>${escaped(relation.about)}</p>
-<div class="wide" role="region" aria-label="Columns of ${relation.name}, ${relation.schema}" tabindex="0">
 <table>
 <thead><tr><th scope="col">Column</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
 <tbody>
@@ -88,13 +87,12 @@ ${relation.columns
   )
   .join('\n')}
 </tbody>
-</table>
-</div>${asked.length > 0 ? `\n<p class="asked">Asked in: ${asked.join(' ')}</p>` : ''}
+</table>${asked.length > 0 ? `\n<p class="asked">Asked in: ${asked.join(' ')}</p>` : ''}
 </section>`
 }
 
-function code(text: string, label: string): string {
-  return `<pre tabindex="0" role="region" aria-label="${escaped(label)}"><code>${escaped(text)}</code></pre>`
+function code(text: string): string {
+  return `<pre><code>${escaped(text)}</code></pre>`
 }
 
 /** What stands in backticks is code. */
@@ -119,14 +117,14 @@ h1,h2,h3{line-height:1.25}
 h2{margin-top:3rem;border-bottom:2px solid var(--line);padding-bottom:.25rem}
 h3{margin-top:2rem}
 table{border-collapse:collapse;width:100%}
-th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid var(--line);font-weight:400}
+th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid var(--line);font-weight:400;overflow-wrap:anywhere}
 thead th{color:var(--dim);font-weight:600}
 td:nth-child(2){color:var(--dim)}
-.wide,pre{overflow-x:auto}
-pre{background:var(--shade);padding:.75rem 1rem}
+p,dd{overflow-wrap:anywhere}
+pre{background:var(--shade);padding:.75rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere}
 code{font:.9em/1.45 ui-monospace,monospace}
 dt{font-weight:600;margin-top:1rem}
 dd{margin:0}
 .asked{color:var(--dim);font-size:.9em}
-@media print{@page{size:A4;margin:15mm}:root{--ink:#000;--paper:#fff;--dim:#333;--line:#999;--shade:#fff;--link:#000}html{font-size:9pt}nav,.skip{display:none}body{padding:0;max-width:none}pre{white-space:pre-wrap;border:1px solid var(--line)}tr,pre{break-inside:avoid}h2,h3{break-after:avoid}.wide{overflow:visible}}
+@media print{@page{size:A4;margin:15mm}:root{--ink:#000;--paper:#fff;--dim:#333;--line:#999;--shade:#fff;--link:#000}html{font-size:9pt}nav,.skip{display:none}body{padding:0;max-width:none}pre{border:1px solid var(--line)}tr,pre{break-inside:avoid}h2,h3{break-after:avoid}}
 `

@@ -38,7 +38,7 @@ order by percent desc nulls last`,
   {
     question: "What is one student's record?",
     sql: `
-select started_at_local, course, room_name, attendance_status_label, round(present_seconds / 60.0) as minutes,
+select start_date, course, room_name, attendance_status_label, round(present_seconds / 60.0) as minutes,
   late_seconds, hand_ups, message_count
 from analytics.fact_attendance
 where user_id = 's01'
