@@ -160,20 +160,26 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
     await using second = await login(archive, 'in role lcic_reader')
     await admit(group.role, ours)
     await admit(second.role, theirs)
-    const memberships = {
+    const memberships: Record<string, { attributes: string; grant?: string; apps: number[] }> = {
       itself: { attributes: '', apps: [ours] },
       inherits: { attributes: `in role ${group.role}`, apps: [ours] },
-      'has to become it': { attributes: `noinherit in role ${group.role}, lcic_reader`, apps: [ours] },
+      'has to become it': { attributes: `noinherit in role ${group.role}`, apps: [ours] },
       both: { attributes: `in role ${group.role}, ${second.role}`, apps: [ours, theirs] },
-      neither: { attributes: 'in role lcic_reader', apps: [ours, theirs] },
+      neither: { attributes: '', apps: [ours, theirs] },
+      ...(version >= 16 && {
+        'cannot become it': { attributes: '', grant: 'inherit true, set false', apps: [ours] },
+        'only made it': { attributes: '', grant: 'admin true, inherit false, set false', apps: [ours, theirs] },
+      }),
     }
-    for (const [kind, { attributes, apps }] of Object.entries(memberships)) {
-      await using member = await login(archive, attributes || 'in role lcic_reader', { max: 1 })
+    for (const [kind, { attributes, grant, apps }] of Object.entries(memberships)) {
+      await using member = await login(archive, attributes, { max: 1 })
+      await sql`grant lcic_reader to ${sql.id(member.role)}`.execute(db)
       if (kind === 'itself') await admit(member.role, ours)
-      for (const role of [member.role, 'lcic_reader', ...(kind === 'inherits' ? [group.role] : [])]) {
-        if (role === member.role && kind === 'has to become it') continue
-        await sql`grant lcic_reader to ${sql.id(member.role)}`.execute(db)
-        await sql`set role ${sql.id(role)}`.execute(member.db)
+      if (grant) await sql`grant ${sql.id(group.role)} to ${sql.id(member.role)} with ${sql.raw(grant)}`.execute(db)
+      for (const role of ['none', 'lcic_reader', ...(kind === 'inherits' ? [group.role] : [])]) {
+        // What it may read by itself is nothing.
+        if (role === 'none' && attributes.startsWith('noinherit')) continue
+        await sql`set role ${role === 'none' ? sql.raw(role) : sql.id(role)}`.execute(member.db)
         expect([kind, role, await appsSeen(member.db)]).toEqual([kind, role, apps])
       }
     }

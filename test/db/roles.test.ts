@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { archiveRoom } from '../../lib/archive/archive-room'
 import { createBudget } from '../../lib/archive/budget'
@@ -13,6 +13,7 @@ import { work } from '../../lib/archive/work'
 import { createRole } from '../../lib/db/create-role'
 import { grantRights, type RightsChange } from '../../lib/db/grant-rights'
 import { migrateDown, migrateUp, pendingMigrations } from '../../lib/db/migrate'
+import { readRights } from '../../lib/db/read-rights'
 import { readFailedRooms, readStatus } from '../../lib/db/read-status'
 import { reserveInvocation } from '../../lib/db/reserve-invocation'
 import { retryRooms } from '../../lib/db/retry-rooms'
@@ -26,7 +27,7 @@ import { insufficientPrivilege, login, refusalOf } from '../support/login'
 
 const rolesFile = join(import.meta.dirname, '..', '..', 'migrations', 'roles.sql')
 
-/** Said of views before rights are looked at. */
+/** Said of views that nobody could write to, before rights are looked at. */
 const notUpdatable = '55000'
 
 /** Everything that functions and workers do, with rooms of its own. */
@@ -88,43 +89,34 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
   test.each(groupRoles.filter((role) => role !== 'lcic_migrator'))(
     'a login in %s is refused all else',
     async (group) => {
-      await using member = await login(archive, `in role ${group}`)
-      const { db } = member
+      await using member = await login(archive, `in role ${group}`, { max: 1 })
       const relations = await relationsOf(archive.db)
       const allowed = rightsOf(group, relations).flatMap(({ verb, schema, table, column }) =>
         table && !column ? [`${verb} ${schema}.${table}`] : [],
       )
-      const seen: string[] = []
-      for (const { schema, name: relation, column: last, isView } of relations) {
+      const statements = relations.flatMap(({ schema, name: relation, column: last, isView }) => {
         const [name, column] = [sql.id(schema, relation), sql.id(last)]
-        const statements = {
+        const verbs = {
           select: sql`select * from ${name} limit 0`,
           // The right is looked at before the row is.
           insert: sql`insert into ${name} select * from (select) as nothing where false`,
           update: sql`update ${name} set ${column} = default where false`,
           delete: sql`delete from ${name} where false`,
-          ...(isView
-            ? { alter: sql`alter view ${name} reset (security_barrier)`, drop: sql`drop view ${name}` }
-            : {
-                truncate: sql`truncate ${name}`,
-                alter: sql`alter table ${name} add column more int`,
-                drop: sql`drop table ${name}`,
-              }),
+          ...(!isView && { truncate: sql`truncate ${name}` }),
+          alter: isView
+            ? sql`alter view ${name} reset (security_barrier)`
+            : sql`alter table ${name} add column more int`,
+          drop: isView ? sql`drop view ${name}` : sql`drop table ${name}`,
         }
-        for (const [verb, statement] of Object.entries(statements)) {
-          const outcome = await refusalOf(db.transaction().execute(async (tx) => statement.execute(tx)))
-          // A view that nobody could write to is no right.
-          if (outcome !== insufficientPrivilege && !(isView && outcome === notUpdatable))
-            seen.push(`${verb} ${schema}.${relation}`)
-        }
-      }
-      expect(seen.sort()).toEqual(allowed.sort())
-      for (const schema of schemas) {
-        const create = sql`create table ${sql.id(schema, 'more')} ()`
-        expect(await refusalOf(create.execute(db))).toBe(insufficientPrivilege)
-      }
-      for (const statement of [sql`create schema more`, sql`create role more`])
-        expect(await refusalOf(statement.execute(db))).toBe(insufficientPrivilege)
+        return Object.entries(verbs).map(([verb, statement]) => ({ what: `${verb} ${schema}.${relation}`, statement }))
+      })
+      const creations = [...schemas.map((schema) => `table ${schema}.more ()`), 'schema more', 'role more'].map(
+        (what) => ({
+          what,
+          statement: sql`create ${sql.raw(what)}`,
+        }),
+      )
+      expect((await notRefused(member.db, [...statements, ...creations])).sort()).toEqual(allowed.sort())
     },
   )
 
@@ -222,11 +214,16 @@ test('rights that somebody took or gave are as they are meant to be after the ne
   await sql`revoke insert on archive.callbacks from lcic_writer`.execute(db)
   await sql`grant delete on archive.jobs to lcic_writer`.execute(db)
   await sql`grant select on archive.rooms to lcic_monitor`.execute(db)
+  // What analysts had before there was a role for monitors.
+  await sql`grant usage on schema archive to lcic_reader`.execute(db)
+  await sql`grant select on archive.sweeps to lcic_reader`.execute(db)
+  await sql`grant select (room_id) on archive.jobs to lcic_reader`.execute(db)
   const changes: RightsChange[] = []
   const onRights = (change: RightsChange) => changes.push(change)
   await Promise.all(Array.from({ length: 4 }, () => migrateUp(db, { onRights })))
   await migrateUp(db, { onRights })
-  const told = ({ role, verb, table, column }: Right) => `${role} ${verb} ${table}${column ? `.${column}` : ''}`
+  const told = ({ role, verb, schema, table, column }: Right) =>
+    `${role} ${verb} ${table ?? schema}${column ? `.${column}` : ''}`
   expect(changes.flatMap(({ granted }) => granted.map(told))).toEqual([
     'lcic_writer insert callbacks',
     'lcic_monitor select rooms.real_end_at',
@@ -234,6 +231,9 @@ test('rights that somebody took or gave are as they are meant to be after the ne
   ])
   expect(changes.flatMap(({ revoked }) => revoked.map(told)).sort()).toEqual([
     'lcic_monitor select rooms',
+    'lcic_reader select jobs.room_id',
+    'lcic_reader select sweeps',
+    'lcic_reader usage archive',
     'lcic_writer delete jobs',
   ])
   await database.drop()
@@ -269,6 +269,25 @@ test('roles that are missing are created by who may, with all their rights', asy
   await database.drop()
 })
 
+test('who may not create roles is told of those that are missing, unless there are none at all', async () => {
+  const database = await createTestDatabase()
+  {
+    await using owner = await login(database, '')
+    const seen = (gone: readonly string[]) =>
+      database.db.transaction().execute(async (tx) => {
+        for (const role of gone) await sql`alter role ${sql.id(role)} rename to ${sql.id(`${role}_gone`)}`.execute(tx)
+        await sql`set local role ${sql.id(owner.role)}`.execute(tx)
+        const { absent, rolesToCreate } = await readRights(tx)
+        await sql`reset role`.execute(tx)
+        for (const role of gone) await sql`alter role ${sql.id(`${role}_gone`)} rename to ${sql.id(role)}`.execute(tx)
+        return { absent, rolesToCreate }
+      })
+    expect(await seen(['lcic_monitor'])).toEqual({ absent: ['lcic_monitor'], rolesToCreate: [] })
+    expect(await seen(groupRoles)).toEqual({ absent: [], rolesToCreate: [] })
+  }
+  await database.drop()
+})
+
 test('databases of one server that create a role at once all succeed', async () => {
   const database = await createTestDatabase()
   const role = `role_${randomUUID().slice(0, 8)}`
@@ -294,6 +313,30 @@ async function rightsNotNeeded(
     if (outcome !== insufficientPrivilege) needless.push(`${verb} ${table} ${column}: ${outcome}`)
   }
   return needless
+}
+
+/** Which of the statements are not refused for want of a right; none of them is kept. The pool has one connection. */
+async function notRefused(
+  db: Kysely<Database>,
+  statements: readonly { readonly what: string; readonly statement: RawBuilder<unknown> }[],
+): Promise<string[]> {
+  await sql`
+    create function pg_temp.outcome(statement text) returns text language plpgsql as $$
+    begin
+      execute statement;
+      raise exception using errcode = 'KEPT0';
+    exception when others then
+      return sqlstate;
+    end
+    $$`.execute(db)
+  const texts = statements.map(({ statement }) => statement.compile(db).sql)
+  const { rows } = await sql<{ outcome: string }>`
+    select pg_temp.outcome(statement) as outcome
+    from unnest(${texts}::text[]) with ordinality as one (statement, number) order by number`.execute(db)
+  return statements.flatMap(({ what }, index) => {
+    const outcome = rows[index]?.outcome ?? ''
+    return outcome === insufficientPrivilege || outcome === notUpdatable ? [] : [what]
+  })
 }
 
 /** All tables and views of the archive, each with its last column. */
