@@ -104,7 +104,13 @@ export const ownTables: readonly string[] = [
 export const ownViews: readonly string[] = ['visible_apps', 'sessions', 'attendance']
 
 /** Functions of schema archive that its triggers and views call; everybody may. */
-export const ownFunctions: readonly string[] = ['course_of_name', 'is_student', 'derive_room', 'derive_rooms', 'check_tenant']
+export const ownFunctions: readonly string[] = [
+  'course_of_name',
+  'is_student',
+  'derive_room',
+  'derive_rooms',
+  'check_tenant',
+]
 
 /** One right, as it is granted. */
 export interface Right {
