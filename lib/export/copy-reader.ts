@@ -1,4 +1,5 @@
 import type { Column } from './column'
+import type { RowGroupSize } from './write-part'
 
 /** `PGCOPY\n\xff\r\n\0`, then flags and the length of what else the header holds: nothing. */
 const HEADER_BYTES = 19
@@ -23,7 +24,7 @@ export class CopyReader {
   }
 
   /** Reads the whole rows that there are, until the group holds so many, or so many bytes. @returns whether it does */
-  fill(most: { readonly rows: number; readonly bytes: number }): boolean {
+  fill(most: RowGroupSize): boolean {
     const { rest } = this
     let offset = 0
     if (this.isInHeader && rest.length >= HEADER_BYTES) {

@@ -11,10 +11,13 @@ import type { ConnectOptions } from '../db/connect'
 import { exportError } from './errors'
 import { FINGERPRINT, partPath, readParts, removeLeftOvers, removePart } from './layout'
 import { loadParquet, type Parquet } from './parquet'
-import { writePart } from './write-part'
+import { type RowGroupSize, writePart } from './write-part'
 
 /** Counts up when a column is added; a change that breaks readers would be another schema, `analytics_v2`. */
 const SCHEMA_VERSION = '1'
+
+/** As DuckDB's, and little memory. */
+const ROW_GROUP = { rows: 122_880, bytes: 128 * 1024 * 1024 }
 
 export const exportedTables = ['fact_attendance', 'dim_room', 'fact_room_session'] as const
 export type ExportedTable = (typeof exportedTables)[number]
@@ -29,6 +32,8 @@ export interface ExportOptions {
   readonly version: string
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
+  /** The most that a row group holds: it is kept in memory. */
+  readonly rowGroup?: RowGroupSize
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: ExportProgress) => void
 }
@@ -87,7 +92,7 @@ async function exportSnapshot(
   parquet: Parquet,
   options: ExportOptions,
 ): Promise<ExportReport> {
-  const { directory, span, version, now, signal, onProgress } = options
+  const { directory, span, version, now, rowGroup = ROW_GROUP, signal, onProgress } = options
   const { timeZone, definitions, isInSpan } = await snapshot.terms(span)
   const months = await snapshot.months(span)
   const stale: { table: ExportedTable; month: SnapshotMonth; fingerprint: string }[] = []
@@ -105,6 +110,11 @@ async function exportSnapshot(
     for (const month of parts.keys()) if (isInSpan(month)) vanished.push(partPath(table, month))
   }
 
+  const columns = {
+    fact_attendance: await snapshot.columns('fact_attendance'),
+    dim_room: await snapshot.columns('dim_room'),
+    fact_room_session: await snapshot.columns('fact_room_session'),
+  }
   const written: WrittenPart[] = []
   const expectedRows = stale.reduce((sum, { table, month }) => sum + expectedRowsOf(table, month), 0)
   let rows = 0
@@ -124,9 +134,10 @@ async function exportSnapshot(
     }
     const part = await writePart(parquet, {
       path: join(directory, path),
-      columns: await snapshot.columns(table),
+      columns: columns[table],
       rows: await snapshot.rows(table, month),
       metadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+      rowGroup,
       createdBy: `lcic-archive version ${version}`,
       ...(signal && { signal }),
       onRows: (added) => onProgress?.({ table, month, rows: rows + added, expectedRows }),

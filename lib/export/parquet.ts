@@ -1,8 +1,16 @@
+let loading: ReturnType<typeof load> | undefined
+
 /**
  * What writes Parquet: the format's headers and footers, also for reading, and a zstd. Only exports load it. All of it are modules that a
  * CommonJS bundle can only import so.
  */
-export async function loadParquet() {
+export function loadParquet(): Promise<Parquet> {
+  // The zstd breaks what it is asked for if it is started twice.
+  loading ??= load()
+  return loading
+}
+
+async function load() {
   const [{ ByteWriter, ParquetWriter }, { writePageHeader }, { writeRleBitPackedHybrid }, { init, compress }, reading] =
     await Promise.all([
       import('hyparquet-writer'),
@@ -24,4 +32,4 @@ export async function loadParquet() {
   }
 }
 
-export type Parquet = Awaited<ReturnType<typeof loadParquet>>
+export type Parquet = Awaited<ReturnType<typeof load>>

@@ -6,8 +6,11 @@ import { CopyReader } from './copy-reader'
 import type { Parquet } from './parquet'
 import { PartFile } from './part-file'
 
-/** A row group is held in memory. */
-const GROUP = { rows: 131_072, bytes: 128 * 1024 * 1024 }
+export interface RowGroupSize {
+  readonly rows: number
+  /** As PostgreSQL sends them. */
+  readonly bytes: number
+}
 
 export interface PartOptions {
   readonly path: string
@@ -16,6 +19,7 @@ export interface PartOptions {
   readonly rows: Readable
   readonly metadata: KeyValue[]
   readonly createdBy: string
+  readonly rowGroup: RowGroupSize
   readonly signal?: AbortSignal
   readonly onRows: (rows: number) => void
 }
@@ -23,7 +27,7 @@ export interface PartOptions {
 /** Writes one file, row group by row group. */
 export async function writePart(
   parquet: Parquet,
-  { path, columns, rows, signal, onRows, ...about }: PartOptions,
+  { path, columns, rows, rowGroup, signal, onRows, ...about }: PartOptions,
 ): Promise<{ rows: number; bytes: number }> {
   const filled = columns.map(({ name, type }) => {
     const column = columnOf(name, type)
@@ -36,7 +40,7 @@ export async function writePart(
     if (signal) addAbortSignal(signal, rows)
     for await (const piece of rows) {
       reader.push(piece)
-      while (reader.fill(GROUP)) {
+      while (reader.fill(rowGroup)) {
         await file.writeGroup(reader.rows)
         reader.startGroup()
         onRows(file.rows)
