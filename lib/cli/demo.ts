@@ -80,6 +80,7 @@ Every answer is kept as it came (archive.raw_pages), every attempt is recorded (
 With your own classes:
   export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=… LCIC_SDK_APP_IDS=…
   npx lcic-archive sweep && npx lcic-archive run --until-idle
+  npx lcic-archive report --from 7d   # for teachers: one HTML file; DATA-DICTIONARY.md is for analysts
 That fills the embedded database; for one of your own, first
   export DATABASE_URL=postgres://user:password@host/lcic && npx lcic-archive migrate`)
   } finally {
@@ -88,30 +89,26 @@ That fills the embedded database; for one of your own, first
 }
 
 const question =
-  'select role, count(*), round(avg(present_seconds) / 60) as minutes, sum(hand_ups) as hands from archive.member_records group by role order by role'
+  'select attendance_status_label, count(*), round(avg(present_seconds) / 60) as minutes, sum(hand_ups) as hands from analytics.fact_attendance where is_student group by 1 order by 2 desc'
 
 async function showClasses(db: Kysely<Database>): Promise<void> {
   const { rows } = await sql<ClassRow>`
-    select r.room_id, to_char(r.real_start_at at time zone 'utc', 'HH24:MI') as began,
-      round(extract(epoch from r.real_end_at - r.real_start_at) / 60)::int as minutes,
-      count(m.user_id)::int as expected, count(m.first_join_at)::int as came,
-      count(*) filter (where m.first_join_at > r.real_start_at + interval '5 minutes')::int as late,
-      coalesce(sum(m.hand_ups), 0)::int as hands, r.message_count as messages
-    from archive.rooms r
-    left join archive.member_records m using (room_id)
-    group by r.room_id
-    order by r.real_start_at, r.room_id`.execute(db)
-  print('\nWhat an analyst sees. The classes:\n')
+    select room_id, course, to_char(started_at_local, 'HH24:MI') as began, round(length_seconds / 60.0)::int as minutes,
+      expected::int, attended::int, no_show::int, late::int, round(attendance_rate * 100)::int as percent
+    from analytics.fact_room_session
+    order by started_at, room_id`.execute(db)
+  print('\nWhat an analyst sees, in schema analytics. The classes (fact_room_session):\n')
   print(
     table(rows.slice(0, 12), [
       { title: 'room', value: ({ room_id }) => room_id, align: 'right' },
-      { title: 'began (UTC)', value: ({ began }) => began },
+      { title: 'course', value: ({ course }) => printable(course) },
+      { title: 'began', value: ({ began }) => began },
       { title: 'minutes', value: ({ minutes }) => minutes, align: 'right' },
       { title: 'expected', value: ({ expected }) => expected, align: 'right' },
-      { title: 'came', value: ({ came }) => came, align: 'right' },
+      { title: 'attended', value: ({ attended }) => attended, align: 'right' },
+      { title: 'absent', value: ({ no_show }) => no_show, align: 'right' },
       { title: 'late', value: ({ late }) => late, align: 'right' },
-      { title: 'hands raised', value: ({ hands }) => hands, align: 'right' },
-      { title: 'messages', value: ({ messages }) => messages, align: 'right' },
+      { title: '%', value: ({ percent }) => percent, align: 'right' },
     ]),
   )
   if (rows.length > 12) print(`… and ${rows.length - 12} more`)
@@ -119,33 +116,39 @@ async function showClasses(db: Kysely<Database>): Promise<void> {
 
 interface ClassRow {
   readonly room_id: bigint
+  readonly course: string
   readonly began: string
   readonly minutes: number
   readonly expected: number
-  readonly came: number
+  readonly attended: number
+  readonly no_show: number | null
   readonly late: number
-  readonly hands: number
-  readonly messages: number
+  readonly percent: number | null
 }
 
 async function showAttendance(db: Kysely<Database>): Promise<void> {
   const { rows } = await sql<MemberRow>`
-    select m.room_id, m.user_name, m.role, to_char(m.first_join_at at time zone 'utc', 'HH24:MI') as joined,
-      to_char(m.last_quit_at at time zone 'utc', 'HH24:MI') as quit,
-      round(m.present_seconds / 60.0)::int as minutes, m.hand_ups, m.message_count
-    from archive.member_records m
-    where m.room_id = (select room_id from archive.rooms where total between 15 and 40 order by real_start_at limit 1)
-    order by m.role = 1 desc, m.role desc, m.first_join_at nulls last, m.user_id`.execute(db)
-  print(`\nWho attended room ${rows[0]?.room_id}:\n`)
+    select a.room_id, p.user_name, a.role_label, to_char(a.first_join_at_local, 'HH24:MI') as joined,
+      to_char(a.last_quit_at_local, 'HH24:MI') as quit, round(a.present_seconds / 60.0)::int as minutes,
+      a.attendance_status_label as status, round(a.engagement_score::numeric, 1)::text as engagement
+    from analytics.fact_attendance a
+    join analytics_pii.attendance p using (room_id, user_id)
+    where a.room_id = (
+      select room_id from analytics.fact_room_session
+      where roster_known and expected between 15 and 40 order by started_at limit 1)
+    order by a.is_student, a.role, a.first_join_at nulls last, a.user_id`.execute(db)
+  print(
+    `\nWho attended room ${rows[0]?.room_id} (fact_attendance; names are in analytics_pii, which is granted apart):\n`,
+  )
   print(
     table(rows.slice(0, 14), [
       { title: 'name', value: ({ user_name }) => printable(user_name) },
-      { title: 'role', value: ({ role }) => roles[role ?? 0] ?? role },
-      { title: 'joined', value: ({ joined }) => joined ?? 'absent' },
+      { title: 'role', value: ({ role_label }) => role_label },
+      { title: 'joined', value: ({ joined }) => joined },
       { title: 'quit', value: ({ quit }) => quit },
       { title: 'minutes', value: ({ minutes }) => minutes, align: 'right' },
-      { title: 'hands', value: ({ hand_ups }) => hand_ups, align: 'right' },
-      { title: 'messages', value: ({ message_count }) => message_count, align: 'right' },
+      { title: 'status', value: ({ status }) => status },
+      { title: 'engagement', value: ({ engagement }) => engagement, align: 'right' },
     ]),
   )
   if (rows.length > 14) print(`… and ${rows.length - 14} more`)
@@ -154,12 +157,10 @@ async function showAttendance(db: Kysely<Database>): Promise<void> {
 interface MemberRow {
   readonly room_id: bigint
   readonly user_name: string | null
-  readonly role: number | null
+  readonly role_label: string
   readonly joined: string | null
   readonly quit: string | null
   readonly minutes: number | null
-  readonly hand_ups: number | null
-  readonly message_count: number | null
+  readonly status: string | null
+  readonly engagement: string | null
 }
-
-const roles = ['student', 'teacher', 'assistant', 'supervisor']

@@ -29,14 +29,14 @@ export interface DatabaseSession extends AsyncDisposable {
 
 interface OpenOptions {
   readonly migrated?: boolean
-  readonly reads?: 'archive' | 'analytics'
+  readonly reads?: 'archive' | 'analytics' | 'either'
   readonly database?: string
 }
 
 /**
  * Opens the database. The embedded one is migrated as it is opened; another one belongs to somebody, who runs `migrate`.
  *
- * @param reads `analytics`: only its views, as a role that may use nothing else
+ * @param reads `analytics`: only its views, as a role that may use nothing else; `either`: whatever the role may
  * @throws {UsageError} `E_MIGRATIONS_PENDING`, `E_RIGHTS`
  * @throws {DatabaseError} `E_DATABASE_UNREACHABLE`
  */
@@ -64,6 +64,7 @@ export async function openDatabase(
   try {
     if (embedded && migrated) await migrateUp(db)
     else if (migrated && reads === 'analytics') await requireAnalytics(db)
+    else if (migrated && reads === 'either') await requireAnalytics(db).catch(() => requireMigrations(db))
     else if (migrated) await requireMigrations(db)
     return session
   } catch (error) {

@@ -23,7 +23,8 @@ export function sqlCommand(): Command {
       'after',
       `
 Examples:
-  $ lcic-archive sql "select room_id, total, peak_member_number from archive.rooms order by total desc limit 5"
+  $ lcic-archive sql "select course, week_start, attendance_rate from analytics.agg_course_week order by 1, 2"
+  $ lcic-archive sql "select * from analytics.agg_student_course where risk_level = 'high'"
   $ lcic-archive sql          # says how to connect with psql or a BI tool, and keeps the database running
 `,
     )
@@ -36,7 +37,7 @@ Examples:
       }
       await using session = await openDatabase(
         { ...config, ...(external && { databaseUrl }) },
-        demo ? { database: demoDatabase, migrated: false } : {},
+        demo ? { database: demoDatabase, migrated: false } : { reads: 'either' },
       )
       const { url, embedded } = session
       if (!query) {

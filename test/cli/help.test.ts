@@ -22,35 +22,46 @@ test('lcic-archive --help', async () => {
     completely and provably.
 
     Options:
-      -V, --version                   output the version number
-      -h, --help                      display help for command
+      -V, --version                     output the version number
+      -h, --help                        display help for command
 
     Commands:
-      archive [options] <room_id...>  archive the rooms named, now
-      run [options]                   work off every job that is due, as one of any
-                                      number of workers, until told to stop
-      serve [options]                 receive LCIC's callbacks, archive and sweep,
-                                      for hosts without SCF, until told to stop
-      sweep [options]                 find the rooms that have ended, and make their
-                                      jobs due
-      backfill [options]              archive the rooms of a past span: sweep it,
-                                      then work off what is due
-      status [options]                show how complete the archive is: what LCIC
-                                      says ended beside what is archived
-      doctor [options]                check credentials, clock, LCIC, the database
-                                      and its rights, and say what to mend
-      retry [options] [room_id...]    make jobs due again
-      replay [options] [room_id...]   rebuild rooms from the raw pages in the
-                                      database, without a request to LCIC
-      sql [options] [query]           ask the archive a question, or keep its
-                                      embedded database running for other programs
-      migrate [options] [direction]   apply, take back or list migrations
-      simulate [options]              run a stand-in for LCIC on this machine,
-                                      strict as the real one, until Ctrl-C
-      demo                            archive a simulated school day into the
-                                      embedded PostgreSQL, and show what an analyst
-                                      sees
-      help [command]                  display help for command
+      archive [options] <room_id...>    archive the rooms named, now
+      run [options]                     work off every job that is due, as one of
+                                        any number of workers, until told to stop
+      serve [options]                   receive LCIC's callbacks, archive and sweep,
+                                        for hosts without SCF, until told to stop
+      sweep [options]                   find the rooms that have ended, and make
+                                        their jobs due
+      backfill [options]                archive the rooms of a past span: sweep it,
+                                        then work off what is due
+      status [options]                  show how complete the archive is: what LCIC
+                                        says ended beside what is archived
+      doctor [options]                  check credentials, clock, LCIC, the database
+                                        and its rights, and say what to mend
+      retry [options] [room_id...]      make jobs due again
+      replay [options] [room_id...]     rebuild rooms from the raw pages in the
+                                        database, without a request to LCIC
+      erase-member [options] <user_id>  delete all that the archive holds of a
+                                        member, for good
+      prune [options]                   delete what was kept long enough: raw pages,
+                                        members, callbacks
+      report [options] [room_id]        write a report for people, of one class or
+                                        of all classes of a time, as one HTML file
+      sql [options] [query]             ask the archive a question, or keep its
+                                        embedded database running for other programs
+      export [options]                  write attendance and classes to Parquet
+                                        files, for a lakehouse; only months that
+                                        changed
+      docs [options]                    write the data dictionary: every view and
+                                        column, and example questions with their SQL
+      migrate [options] [direction]     apply, take back or list migrations
+      simulate [options]                run a stand-in for LCIC on this machine,
+                                        strict as the real one, until Ctrl-C
+      demo                              archive a simulated school day into the
+                                        embedded PostgreSQL, and show what an
+                                        analyst sees
+      help [command]                    display help for command
 
     Start here:
       $ lcic-archive demo
@@ -64,6 +75,9 @@ test('lcic-archive --help', async () => {
       LCIC_REQUESTS_PER_SECOND                          default 20, what the API allows
       ARCHIVE_SWEEP_LOOKBACK, ARCHIVE_GIVE_UP_AFTER     how far back sweeps look (76h); when a room counts as failed (7d)
       ARCHIVE_REREAD_AFTER                              when an archived room is read once more (24h), or off
+      ARCHIVE_PERSONAL_DATA, ARCHIVE_PSEUDONYM_KEY      names, addresses and ids: keep (default), pseudonymise or drop; its secret
+      ARCHIVE_KEEP_RAW_PAGES, ARCHIVE_KEEP_MEMBERS      for prune: how long, such as 365d, or off (default)
+      ARCHIVE_KEEP_CALLBACKS                            likewise, default 90d
       LOG_LEVEL                                         default info; on a terminal error
     "
   `)
@@ -324,7 +338,8 @@ test('lcic-archive replay --help', async () => {
       --json      print one JSON document
       -h, --help  display help for command
 
-    Rows that are as they should be are not written.
+    Rows that are as they should be are not written. Members that were erased stay away. --all passes over rooms whose
+    raw pages were deleted by \`prune\`.
 
     Examples:
       $ lcic-archive replay 312345678
@@ -351,9 +366,25 @@ test('lcic-archive sql --help', async () => {
       -h, --help  display help for command
 
     Examples:
-      $ lcic-archive sql "select room_id, total, peak_member_number from archive.rooms order by total desc limit 5"
+      $ lcic-archive sql "select course, week_start, attendance_rate from analytics.agg_course_week order by 1, 2"
+      $ lcic-archive sql "select * from analytics.agg_student_course where risk_level = 'high'"
       $ lcic-archive sql          # says how to connect with psql or a BI tool, and keeps the database running
 
+    "
+  `)
+})
+
+test('lcic-archive docs --help', async () => {
+  expect(await helpOf('docs')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive docs [options]
+
+    write the data dictionary: every view and column, and example questions with
+    their SQL
+
+    Options:
+      --format <format>  Markdown or HTML (choices: "md", "html", default: "md")
+      --out <file>       write it to a file instead of stdout
+      -h, --help         display help for command
     "
   `)
 })
