@@ -80,6 +80,15 @@ async function lossOf(db: DatabaseSession['db'], migration: string): Promise<str
     const rooms = await countRows(db, 'archive.rooms')
     return rooms > 0 ? `the whole archive, ${counted(rooms, 'room')}` : undefined
   }
+  if (migration === '0006-analytics') {
+    const [rules, tenants] = [await countRows(db, 'archive.course_rules'), await countRows(db, 'archive.tenants')]
+    if (rules + tenants === 0) return undefined
+    return `which rooms belong to which course, ${counted(rules, 'rule')}, and who sees which app, ${counted(tenants, 'row')}`
+  }
+  if (migration === '0005-privacy') {
+    const erased = await countRows(db, 'archive.erasures')
+    return erased > 0 ? `who was erased, ${counted(erased, 'row')}: the next archiving brings them back` : undefined
+  }
   if (migration !== '0002-nothing-missed') return undefined
   const rows = await countRows(db, 'archive.history')
   const known = await countRows(db, 'archive.known_rooms')

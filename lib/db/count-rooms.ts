@@ -40,7 +40,10 @@ export async function averagePages(db: Kysely<Database>, limit: number): Promise
 }
 
 /** How many rows a table has. */
-export async function countRows(db: Kysely<Database>, table: keyof Database): Promise<number> {
+export async function countRows(
+  db: Kysely<Database>,
+  table: keyof Database | `archive.${'course_rules' | 'tenants' | 'erasures'}`,
+): Promise<number> {
   const { rows } = await sql<{ rows: number }>`select count(*)::float8 as rows from ${sql.table(table)}`.execute(db)
   return rows[0]?.rows ?? 0
 }
