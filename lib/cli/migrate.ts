@@ -62,7 +62,7 @@ function rightsText({ created, owned, granted, revoked, absent }: RightsChange):
     granted.length > 0 && `granted ${counted(granted.length, 'right')} to ${rolesOf(granted)}`,
     revoked.length > 0 && `took back ${counted(revoked.length, 'right')} from ${rolesOf(revoked)}`,
     absent.length > 0 &&
-      `there is no role ${absent.join(', ')}: an administrator makes them with migrations/roles.sql, then run migrate again`,
+      `missing: ${absent.map((role) => `role ${role}`).join(', ')}; have an administrator run migrations/roles.sql, then run migrate again`,
   ]
   return lines.filter((line) => line !== false).join('\n')
 }
