@@ -12,6 +12,12 @@ export function roomIds(text: string, previous: readonly bigint[] = []): bigint[
   return previous.includes(id) ? [...previous] : [...previous, id]
 }
 
+/** The id of an app. */
+export function appId(text: string): bigint {
+  if (/^[1-9]\d{0,17}$/.test(text)) return BigInt(text)
+  throw new InvalidArgumentError('Give the id of an app, such as 1400000001.')
+}
+
 /** A duration with its unit, in milliseconds; 0 needs none. */
 export function duration(text: string): number {
   const ms = text === '0' ? 0 : durationOf(text)

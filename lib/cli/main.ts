@@ -11,10 +11,12 @@ import { backfillCommand } from './backfill'
 import { demoCommand } from './demo'
 import { docsCommand } from './docs'
 import { doctorCommand } from './doctor'
+import { eraseMemberCommand } from './erase-member'
 import { ExitCode, setExitCode } from './exit-code'
 import { exportCommand } from './export'
 import { migrateCommand } from './migrate'
 import { endQuietlyWithReaders, remark } from './output'
+import { pruneCommand } from './prune'
 import { replayCommand } from './replay'
 import { reportCommand } from './report'
 import { retryCommand } from './retry'
@@ -47,6 +49,8 @@ function createProgram(): Command {
     doctorCommand,
     retryCommand,
     replayCommand,
+    eraseMemberCommand,
+    pruneCommand,
     reportCommand,
     sqlCommand,
     exportCommand,
@@ -73,6 +77,9 @@ Environment (all optional for the demo):
   LCIC_REQUESTS_PER_SECOND                          default 20, what the API allows
   ARCHIVE_SWEEP_LOOKBACK, ARCHIVE_GIVE_UP_AFTER     how far back sweeps look (76h); when a room counts as failed (7d)
   ARCHIVE_REREAD_AFTER                              when an archived room is read once more (24h), or off
+  ARCHIVE_PERSONAL_DATA, ARCHIVE_PSEUDONYM_KEY      names, addresses and ids: keep (default), pseudonymise or drop; its secret
+  ARCHIVE_KEEP_RAW_PAGES, ARCHIVE_KEEP_MEMBERS      for prune: how long, such as 365d, or off (default)
+  ARCHIVE_KEEP_CALLBACKS                            likewise, default 90d
   LOG_LEVEL                                         default info; on a terminal error`,
     )
   for (const command of commands) {

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { type ReplayReport, replayRoom } from '../archive/replay-room'
 import { readConfig } from '../config'
 import { isDataRefusal } from '../db/connect'
-import { archivedRoomIds } from '../db/replay-attempts'
+import { archivedRoomIds, countPrunedRooms } from '../db/replay-attempts'
 import { ArchiveError, describeError, UsageError } from '../errors'
 import { roomIds } from './arguments'
 import { ExitCode, setExitCode } from './exit-code'
@@ -18,7 +18,7 @@ export function replayCommand(): Command {
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
-      '\nRows that are as they should be are not written.\n\nExamples:\n  $ lcic-archive replay 312345678\n  $ lcic-archive replay --all\n',
+      '\nRows that are as they should be are not written. Members that were erased stay away. --all passes over rooms whose\nraw pages were deleted by `prune`.\n\nExamples:\n  $ lcic-archive replay 312345678\n  $ lcic-archive replay --all\n',
     )
     .action(async (named: bigint[] | undefined, { all, json }: { all?: boolean; json?: boolean }) => {
       if (Boolean(all) === Boolean(named?.length)) {
@@ -44,12 +44,17 @@ export function replayCommand(): Command {
           remark(`${reports.length + failures.length} of ${counted(rooms.length, 'room')} replayed`)
         }
       }
+      const pruned = all ? await countPrunedRooms(db) : 0
       if (json)
         printJson({
+          ...(all && { pruned }),
           rooms: reports.map(({ roomId, ...report }) => ({ room_id: roomId, ...report })),
           failures: failures.map(({ roomId, message }) => ({ room_id: roomId, message })),
         })
-      else printReplay(reports, failures, performance.now() - startedAt)
+      else {
+        printReplay(reports, failures, performance.now() - startedAt)
+        if (pruned > 0) print(`${counted(pruned, 'room')} passed over: prune has deleted their raw pages.`)
+      }
       setExitCode(failures.length > 0 ? ExitCode.incomplete : ExitCode.done)
     })
 }

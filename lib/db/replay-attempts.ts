@@ -10,11 +10,29 @@ export interface ReplayableAttempt {
   readonly duplicates: number
 }
 
-/** Rooms that were ever archived, by id. */
+/** Rooms that were ever archived, by id, but those whose raw pages were kept long enough. */
 export async function archivedRoomIds(db: Kysely<Database>): Promise<bigint[]> {
   const { rows } = await sql<{ room_id: bigint }>`
-    select distinct room_id from archive.runs where outcome = 'archived' order by room_id`.execute(db)
+    select distinct room_id from archive.runs
+    where outcome = 'archived' and room_id not in (
+      select room_id from archive.rooms where pages_pruned_at is not null)
+    order by room_id`.execute(db)
   return rows.map((row) => row.room_id)
+}
+
+/** Why a room cannot be replayed although it is archived: its pages, or its members as well, were kept long enough. */
+export async function prunedFrom(db: Kysely<Database>, roomId: bigint): Promise<'pages' | 'members' | undefined> {
+  const { rows } = await sql<{ members: boolean; pages: boolean }>`
+    select members_pruned_at is not null as members, pages_pruned_at is not null as pages
+    from archive.rooms where room_id = ${roomId}`.execute(db)
+  return rows[0]?.members ? 'members' : rows[0]?.pages ? 'pages' : undefined
+}
+
+/** How many archived rooms cannot be replayed any more. */
+export async function countPrunedRooms(db: Kysely<Database>): Promise<number> {
+  const { rows } = await sql<{ rooms: number }>`
+    select count(*)::int as rooms from archive.rooms where pages_pruned_at is not null`.execute(db)
+  return rows[0]?.rooms ?? 0
 }
 
 /**
@@ -41,14 +59,14 @@ export async function replayableAttempts(db: Kysely<Database>, roomId: bigint): 
   return rows
 }
 
-/** The pages of an attempt, one after the other, each with the text it stands for. */
+/** The pages of an attempt, one after the other, each with the text it stands for, and the attempt that has it. */
 export async function* storedPages(
   db: Kysely<Database>,
   { roomId, attempt }: { roomId: bigint; attempt: number },
-): AsyncGenerator<{ page: number; body: string }> {
+): AsyncGenerator<{ base: number; page: number; body: string }> {
   for (let page = 0; ; ) {
-    const { rows } = await sql<{ page: number; body: string }>`
-      select p.page, b.body::text as body
+    const { rows } = await sql<{ base: number; page: number; body: string }>`
+      select b.attempt as base, p.page, b.body::text as body
       from archive.raw_pages p
       join archive.raw_pages b
         on b.room_id = p.room_id and b.attempt = coalesce(p.same_as_attempt, p.attempt) and b.page = p.page

@@ -1,0 +1,274 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { archiveRoom } from '../../lib/archive/archive-room'
+import { claimNamedRoom } from '../../lib/archive/claim'
+import type { ArchiveContext } from '../../lib/archive/context'
+import { type EraseOptions, eraseMember } from '../../lib/archive/erase-member'
+import { createCallbackReceiver } from '../../lib/archive/receive-callback'
+import { replayRoom } from '../../lib/archive/replay-room'
+import { sweepAndDescribe } from '../../lib/archive/sweep-and-describe'
+import { beginAttempt } from '../../lib/db/begin-attempt'
+import { unfinishedErasures } from '../../lib/db/erasures'
+import { landPage } from '../../lib/db/land-page'
+import { archivedRoomIds } from '../../lib/db/replay-attempts'
+import { requireOwner } from '../../lib/db/require-owner'
+import { readStoredPage } from '../../lib/lcic/statistics'
+import type { SimulatedRecord } from '../../lib/simulator'
+import { openTestArchive, type TestArchive } from '../support/archive'
+import { postgresVersions } from '../support/database'
+import { dumpArchive, valuesWith } from '../support/dump'
+import { keepOutOfLogs } from '../support/log-directory'
+
+const id = 'ada-学生-007'
+const personal = [id, 'Adaeze Erased', '203.0.113.77', 'Nowhere-on-Sea']
+keepOutOfLogs(personal.slice(1))
+const [, UserName = '', IPAddress = '', Location = ''] = personal
+const ada = (rest: Partial<SimulatedRecord> = {}): SimulatedRecord => ({
+  UserId: id,
+  UserName,
+  IPAddress,
+  Location,
+  ...rest,
+})
+const others = (count: number): SimulatedRecord[] =>
+  Array.from({ length: count }, (_, index) => ({
+    UserId: `pupil-${index}`,
+    UserName: `Pupil ${index}`,
+    HandUps: index,
+  }))
+
+const eraseIn = ({ db, context }: Pick<TestArchive, 'db' | 'context'>, options: Partial<EraseOptions> = {}) =>
+  eraseMember(db, { userId: id, now: context.now(), clock: context.clock, ...options })
+
+async function tables({ db }: TestArchive) {
+  const rooms = await db.selectFrom('archive.rooms').selectAll().orderBy('room_id').execute()
+  const members = await db
+    .selectFrom('archive.member_records')
+    .selectAll()
+    .orderBy('room_id')
+    .orderBy('user_id')
+    .execute()
+  return { rooms, members }
+}
+
+describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
+  let archive: TestArchive
+  beforeAll(async () => {
+    archive = await openTestArchive({ version })
+  })
+  afterAll(() => archive?.close())
+
+  test('an erased member is gone from everywhere, however often it was stopped, and stays gone', async () => {
+    const { db, school, context } = archive
+    const sweep = () => sweepAndDescribe(context, { sdkAppIds: [BigInt(school.sdkAppId)], lookbackMs: 76 * 3_600_000 })
+    const callbacks = createCallbackReceiver({
+      config: { acceptUnsigned: true, sdkAppIds: [] },
+      db,
+      now: context.now,
+      clock: context.clock,
+    })
+    const call = (roomId: bigint) =>
+      callbacks(
+        {
+          method: 'POST',
+          body: `{"EventType":"RoomEnd","Operator":"${id}","EventData":{"RoomId":${roomId},"Who":"${id}"}}`,
+        },
+        context.log,
+      )
+    const add = (members: SimulatedRecord[], rest = {}) => school.addRoom({ members, ...rest })
+    const changed = add([...others(5), ada()])
+    const twice = add([...others(4), ada({ PresentTime: 60 }), ada({ PresentTime: 90 })])
+    const shrinking = add([...others(6), ada()])
+    const removed = add([...others(3), ada()])
+    const nameless = add([{ UserId: '' }, ada(), ...others(1)])
+    const large = add([...others(1100), ada()])
+    const taught = add(others(3), { teacherId: id })
+    const naming = add([{ UserId: 'pupil-0', ...{ InvitedBy: id } }], { figures: { ...{ Host: id } } })
+    const untouched = add(others(3))
+    const all = [changed, twice, shrinking, removed, nameless, large, taught, naming, untouched]
+    await sweep()
+    for (const { roomId } of all) await archive.archive(roomId)
+    await sweep()
+    const edit = (room: { members: SimulatedRecord[] }, index: number, HandUps: number) =>
+      Object.assign(room.members[index] ?? {}, { HandUps })
+    edit(changed, 5, 77)
+    shrinking.members = shrinking.members.slice(1)
+    removed.members = removed.members.slice(0, 3)
+    edit(large, 0, 42)
+    for (const { roomId } of [changed, shrinking, removed, removed, large]) await archive.archive(roomId)
+    await call(untouched.roomId)
+    await sql`
+      update archive.runs set error_message = ${`Room: ${UserName} of ${IPAddress} is listed twice`}
+      where room_id = ${changed.roomId}`.execute(db)
+    await sql`update archive.jobs set last_error_message = ${`(${id})`} where room_id = ${twice.roomId}`.execute(db)
+    // As another encoder would have written it.
+    const escaped = [...id].map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')
+    await sql`
+      update archive.raw_pages set body = replace(body::text, ${id}, ${escaped})::json
+      where room_id = ${shrinking.roomId} and attempt = 1`.execute(db)
+
+    // A plan says what is there, and leaves it.
+    const before = await dumpArchive(db)
+    expect(valuesWith(before, personal).length).toBeGreaterThan(30)
+    const planned = await eraseIn(archive, { plan: true })
+    expect(planned).toEqual({ rooms: 7, members: 5, history: 1, records: 12, mentions: 6, taught: 1, callbacks: 1 })
+    expect(await dumpArchive(db)).toEqual(before)
+    const untouchedBefore = (await tables(archive)).rooms.find(({ room_id }) => room_id === untouched.roomId)
+
+    // Half of it is done when the database fails; asked for again, it goes on.
+    await sql`
+      create function fail() returns trigger language plpgsql as ${sql.lit('begin raise exception $$no more$$; end')}`.execute(
+      db,
+    )
+    await sql`
+      create trigger failure before delete on archive.member_records for each row
+      when (old.room_id = ${sql.lit(Number(removed.roomId))}) execute function fail()`.execute(db)
+    await expect(eraseIn(archive)).rejects.toThrow('no more')
+    expect(await unfinishedErasures(db)).toBe(1)
+    await sql`drop trigger failure on archive.member_records`.execute(db)
+    const again = await eraseIn(archive)
+    expect(again.rooms).toBeLessThan(planned.rooms)
+    expect(await unfinishedErasures(db)).toBe(0)
+    const { rows: records } = await sql`select rooms, scanned_to from archive.erasures`.execute(db)
+    expect(records).toEqual([{ rooms: planned.rooms + planned.taught, scanned_to: null }])
+    expect(valuesWith(await dumpArchive(db), personal)).toEqual([])
+
+    // Figures stay, and say how many records are left out; exports notice.
+    const erased = await tables(archive)
+    const room = (roomId: bigint) => erased.rooms.find(({ room_id }) => room_id === roomId)
+    expect(room(changed.roomId)).toMatchObject({ total: 6, erased: 1, revision: 3 })
+    expect(room(twice.roomId)).toMatchObject({ total: 6, erased: 2 })
+    expect(room(removed.roomId)).toMatchObject({ total: 3, erased: 0 })
+    expect(room(large.roomId)).toMatchObject({ total: 1101, erased: 1 })
+    expect(room(taught.roomId)).toMatchObject({ teacher_id: '', erased: 0, revision: 2 })
+    expect(room(untouched.roomId)).toEqual(untouchedBefore)
+    expect(erased.members.filter(({ room_id }) => room_id === large.roomId)).toHaveLength(1100)
+
+    // LCIC still lists the member: nothing of that is new, or brings him back.
+    removed.members = [...others(3), ada()]
+    for (const { roomId } of [changed, twice, large, taught, untouched])
+      expect(await archive.archive(roomId)).toMatchObject({ outcome: 'unchanged', records: expect.any(Number) })
+    expect(await archive.archive(removed.roomId)).toMatchObject({ outcome: 'archived', inserted: 0, records: 3 })
+    edit(twice, 0, 55)
+    expect(await archive.archive(twice.roomId)).toMatchObject({
+      outcome: 'archived',
+      updated: 1,
+      duplicates: 0,
+      records: 4,
+    })
+    // A read that says the same as one of before the erasure confirms it.
+    expect(await archive.archive(shrinking.roomId)).toMatchObject({ outcome: 'archived', removed: 1 })
+    await archive.archive(nameless.roomId)
+    taught.name = 'Renamed'
+    await sql`update archive.rooms set teacher_id = null`.execute(db)
+    await sql`update archive.known_rooms set teacher_id = null`.execute(db)
+    await sweep()
+    await call(untouched.roomId)
+    expect(valuesWith(await dumpArchive(db), personal)).toEqual([])
+
+    // So does a replay, even of pages that somebody has restored.
+    const rebuilt = await tables(archive)
+    await sql`truncate archive.rooms, archive.member_records`.execute(db)
+    for (const roomId of await archivedRoomIds(db)) await replayRoom(db, roomId)
+    const counts = ({ rooms, members }: typeof rebuilt) => [
+      members.map(({ room_id, user_id }) => [room_id, user_id]),
+      rooms.map(({ room_id, total, erased }) => [room_id, total, erased]),
+    ]
+    expect(counts(await tables(archive))).toEqual(counts(rebuilt))
+    const body = JSON.stringify({ Response: { Total: 2, MemberRecords: [ada(), ...others(1)], RequestId: 'r-1' } })
+    await sql`
+      update archive.raw_pages set body = ${body}::json, records = null, erased = 0, record_count = 2
+      where room_id = ${untouched.roomId}`.execute(db)
+    expect(await replayRoom(db, untouched.roomId)).toMatchObject({ records: 1, removed: 2 })
+    expect(valuesWith(await dumpArchive(db), personal)).toEqual([])
+    expect(await eraseIn(archive)).toMatchObject({ rooms: 0, members: 0, records: 0, taught: 0, callbacks: 0 })
+  })
+
+  test('a worker that is pulling pages lands none with a member who is erased meanwhile', async () => {
+    const { db, school, context } = archive
+    const userId = 'meanwhile-1'
+    const crowd = others(1500)
+    for (const [index, page] of [
+      [0, 1],
+      [1400, 2],
+    ] as const) {
+      const room = school.addRoom({
+        members: [...crowd.slice(0, index), { UserId: userId, UserName: `Name of ${userId}` }, ...crowd.slice(index)],
+      })
+      // The second page arrives just when the erasure is through.
+      const lcic: ArchiveContext['lcic'] = {
+        ...context.lcic,
+        async describeRoomStatistics(...args) {
+          const answer = await context.lcic.describeRoomStatistics(...args)
+          if (args[1] === 2) await eraseIn(archive, { userId })
+          return answer
+        },
+      }
+      const report = await archiveRoom({ ...context, lcic }, room.roomId, { waitMs: 0 })
+      expect(report, `on page ${page}`).toMatchObject({ outcome: 'archived', records: 1500, inserted: 1500 })
+      expect(valuesWith(await dumpArchive(db), [userId])).toEqual([])
+      expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'unchanged', records: 1500 })
+      await sql`delete from archive.erasures`.execute(db)
+    }
+  })
+
+  test('an erasure waits for a page that is being landed, and finds it', async () => {
+    const { db, school, context } = archive
+    const userId = 'being-landed-1'
+    const room = school.addRoom({ members: 3 })
+    const lease = await claimNamedRoom(context, room.roomId, { waitMs: 0 })
+    if (!lease) throw new Error('no lease')
+    const now = context.now()
+    const begun = await beginAttempt(db, { lease, now, resumeWithinMs: 1000 })
+    const answer = readStoredPage(`{"Response":{"Total":1,"MemberRecords":[{"UserId":"${userId}"}],"RequestId":"r-2"}}`)
+    const { body, requestId, figures, recordCount, contentHash } = answer
+    const page = { attempt: 1, page: 1, requestId, content: { body }, figures, recordCount, contentHash, erased: 0 }
+    const erasuresSeen = begun?.newestErasure ?? 0n
+    const erasure = await db.transaction().execute(async (tx) => {
+      expect(await landPage(tx, { lease, now, page, erasuresSeen })).toBe('landed')
+      const erasing = eraseIn(archive, { userId })
+      const waiting = sql`select from pg_locks where not granted and mode = 'ShareLock' and relation = 'archive.raw_pages'::regclass`
+      while ((await waiting.execute(db)).rows.length === 0) await new Promise(setImmediate)
+      return { erasing }
+    })
+    expect(await erasure.erasing).toMatchObject({ rooms: 1, records: 1 })
+    expect(await landPage(db, { lease, now, page: { ...page, page: 2 }, erasuresSeen })).toBe('outdated')
+    expect(await landPage(db, { lease: { ...lease, holder: 'nobody' }, now, page, erasuresSeen })).toBe('lost')
+    expect(valuesWith(await dumpArchive(db), [userId])).toEqual([])
+  })
+})
+
+test('a user of the same id in another app is somebody else', async () => {
+  const archive = await openTestArchive()
+  const { db, school } = archive
+  const [mine, theirs] = [1400000001, 1400000002].map((sdkAppId) =>
+    school.addRoom({ sdkAppId, members: [{ UserId: 'shared-1' }, ...others(1)] }),
+  )
+  if (!mine || !theirs) throw new Error('no rooms')
+  for (const { roomId, sdkAppId } of [mine, theirs]) {
+    await archive.archive(roomId)
+    await sql`update archive.jobs set sdk_app_id = ${sdkAppId} where room_id = ${roomId}`.execute(db)
+  }
+  const report = await eraseIn(archive, { userId: 'shared-1', sdkAppId: 1400000001n })
+  expect(report).toMatchObject({ rooms: 1, members: 1 })
+  await sql`truncate archive.rooms, archive.member_records, archive.raw_pages`.execute(db)
+  for (const [{ roomId }, records] of [
+    [mine, 1],
+    [theirs, 2],
+  ] as const)
+    expect(await archive.archive(roomId)).toMatchObject({ outcome: 'archived', inserted: records })
+  await archive.close()
+})
+
+test('who may not delete is told which role it takes', async () => {
+  const archive = await openTestArchive()
+  await archive.db.connection().execute(async (session) => {
+    await requireOwner(session)
+    await sql`set role lcic_writer`.execute(session)
+    await expect(requireOwner(session)).rejects.toThrow(
+      'Role lcic_writer may not delete from the archive. Set DATABASE_URL to a login that is in lcic_migrator',
+    )
+    await sql`reset role`.execute(session)
+  })
+  await archive.close()
+})

@@ -1,0 +1,148 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type RedactionRules, redactPage } from '../../lib/lcic/redact-page'
+import { pseudonym } from '../../lib/lcic/redact-text'
+import { readStoredPage } from '../../lib/lcic/statistics'
+
+const key = { pseudonymKey: '0123456789abcdef' }
+const pseudonymise: RedactionRules = { personalData: { mode: 'pseudonymise', ...key } }
+const drop: RedactionRules = { personalData: { mode: 'drop', ...key } }
+const erasing = (...ids: string[]): RedactionRules => ({ isErased: (id) => ids.includes(id) })
+
+const pageOf = (records: string, rest = '') =>
+  readStoredPage(`{"Response":{"Total":9,"MemberRecords":${records},"RequestId":"r-1"${rest}}}`)
+const textOf = (page: ReturnType<typeof pageOf>) => page.body.toString()
+const recordsIn = (page: ReturnType<typeof pageOf>): Record<string, unknown>[] =>
+  JSON.parse(textOf(page)).Response.MemberRecords
+const tokenOf = (subject: Parameters<typeof pseudonym>[1], value: string) =>
+  pseudonym({ mode: 'pseudonymise', ...key }, subject, value)
+
+test('what nobody asked to change is the very same page', () => {
+  const page = pageOf('[{"UserId":"ada"}, {"UserId":"bo"}]')
+  for (const rules of [{}, erasing('cleo')]) expect(redactPage(page, rules)).toEqual({ page, erased: [] })
+  expect(redactPage(page, erasing('cleo')).page).toBe(page)
+})
+
+test('pseudonyms stand for ids, names, addresses and unknown texts, of their own for each kind; numbers stay', () => {
+  const record = {
+    UserId: 'ada',
+    UserName: 'ada',
+    IPAddress: 'ada',
+    Location: 'ada',
+    Nick: 'ada',
+    Age: 7,
+    Vip: true,
+    Mic: 'ada',
+  }
+  const [found = {}] = recordsIn(
+    redactPage(pageOf(JSON.stringify([{ ...record, Device: 3, GroupId: 'blue' }])), pseudonymise).page,
+  )
+  expect(found).toEqual({
+    UserId: tokenOf('user', 'ada'),
+    UserName: tokenOf('name', 'ada'),
+    IPAddress: tokenOf('ip', 'ada'),
+    Location: tokenOf('location', 'ada'),
+    Nick: tokenOf('text', 'ada'),
+    Mic: tokenOf('text', 'ada'),
+    Age: 7,
+    Vip: true,
+    Device: 3,
+    GroupId: 'blue',
+  })
+  expect(new Set(Object.values(found).filter((value) => String(value).includes('-'))).size).toBe(5)
+  const other = redactPage(pageOf('[{"UserId":"ada"}]'), {
+    personalData: { mode: 'drop', pseudonymKey: 'another key of 16' },
+  })
+  expect(recordsIn(other.page)[0]?.UserId).not.toBe(found.UserId)
+})
+
+test('what is empty or not there stays so, and odd values are replaced whole', () => {
+  const page = pageOf(
+    '[{"UserId":"","UserName":"","IPAddress":null,"Nick":""},{"UserId":42,"UserName":["ada"],"New":{"a":["ada",1]}},"ada",null]',
+  )
+  const [empty, odd, text, nothing] = recordsIn(redactPage(page, pseudonymise).page)
+  expect(empty).toEqual({ UserId: '', UserName: '', IPAddress: null, Nick: '' })
+  expect(odd).toEqual({
+    UserId: tokenOf('user', '42'),
+    UserName: tokenOf('name', '["ada"]'),
+    New: tokenOf('text', '{"a":["ada",1]}'),
+  })
+  expect([text, nothing]).toEqual([null, null])
+})
+
+test('dropped are names, addresses and unknown fields; of ids a token is left; unknown fields of the page go, too', () => {
+  const record = {
+    UserName: 'Ada',
+    UserId: 'ada',
+    IPAddress: '198.51.100.7',
+    Location: 'Here',
+    Nick: 'A',
+    Age: 7,
+    HandUps: 2,
+  }
+  const { page } = redactPage(pageOf(JSON.stringify([record]), ',"TeacherName":"Ada","MicCount":3'), drop)
+  expect(recordsIn(page)).toEqual([{ UserId: tokenOf('user', 'ada'), HandUps: 2 }])
+  expect(page).toMatchObject({ recordCount: 1, figures: { Total: 9, MicCount: 3, extra: {} } })
+  expect(page).not.toHaveProperty('records')
+  expect(textOf(page)).not.toMatch(/Ada|198|Here|Nick|Age/)
+})
+
+test('erased members are left out however their ids are written, by their own id or by its pseudonym', () => {
+  const page = pageOf(
+    '[{"UserId":"ada"},{"User\\u0049d":"\\u0061da"},{"UserId":42}, {"UserId":9007199254740993},{"UserId":"bo"}]',
+  )
+  expect(recordsIn(redactPage(page, erasing('ada', '42', '9007199254740993')).page)).toEqual([{ UserId: 'bo' }])
+  const both = redactPage(page, { ...pseudonymise, ...erasing('ada', tokenOf('user', '42')) })
+  expect(both.erased).toHaveLength(3)
+  expect(recordsIn(both.page)).toEqual([
+    { UserId: tokenOf('user', '9007199254740993') },
+    { UserId: tokenOf('user', 'bo') },
+  ])
+  expect(both.page.recordCount).toBe(2)
+})
+
+test('fields that are not known lose the id of an erased member, unless it is so short that it could mean anything', () => {
+  const page = pageOf('[{"UserId":"bo","By":"teacher-1","Level":"1"}]', ',"Host":{"teacher-1":["teacher-1 "]}')
+  const { page: left } = redactPage(page, erasing('teacher-1', '1'))
+  expect(textOf(left)).toContain('[{"UserId":"bo","By":"","Level":"1"}]')
+  expect(textOf(left)).toContain('"Host":{"":["teacher-1 "]}')
+})
+
+test('all else stays character by character, numbers of any length included', () => {
+  const text =
+    '{ "Response" : {"Total" :2, "MemberRecords": [ {"UserId":"a\\/b", "PresentTime":1.50e1, "Big":12345678901234567890} ],\n"RequestId":"r-1" } }'
+  const { page } = redactPage(readStoredPage(text), pseudonymise)
+  expect(textOf(page)).toBe(text.replace('"a\\/b"', `"${tokenOf('user', 'a/b')}"`))
+})
+
+test('whatever the records: erased one by one or at once, before or after pseudonyms, the page is the same', () => {
+  const value = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('ada', 'bo', 'cleo'),
+    fc.integer(),
+    fc.constant(null),
+    fc.jsonValue(),
+  )
+  const field = fc.constantFrom('UserId', 'UserName', 'Location', 'Mic', 'SubGroupId', 'GroupId', 'Extra', 'É"x')
+  const list = fc.array(fc.dictionary(field, value, { maxKeys: 5 }), { maxLength: 8 })
+  fc.assert(
+    fc.property(list, fc.boolean(), (records, isSpaced) => {
+      const page = pageOf(JSON.stringify(records, null, isSpaced ? 1 : 0))
+      const inSteps = redactPage(redactPage(page, erasing('ada')).page, erasing('bo')).page
+      const atOnce = redactPage(page, erasing('ada', 'bo'))
+      expect(textOf(inSteps)).toBe(textOf(atOnce.page))
+      expect(atOnce.page.contentHash).toBe(inSteps.contentHash)
+      const kept = records.filter(({ UserId }) => UserId !== 'ada' && UserId !== 'bo')
+      expect(recordsIn(atOnce.page)).toEqual(JSON.parse(JSON.stringify(kept)))
+      expect(atOnce.erased.length + atOnce.page.recordCount).toBe(records.length)
+      // By their pseudonyms those are erased that were so by their ids.
+      const tokens = erasing(tokenOf('user', 'ada'), tokenOf('user', 'bo'))
+      const before = redactPage(page, { ...pseudonymise, ...tokens }).page
+      const after = redactPage(redactPage(page, pseudonymise).page, tokens).page
+      expect(textOf(before)).toBe(textOf(after))
+      const left = recordsIn(redactPage(page, drop).page).map(({ GroupId: _, SubGroupId: __, ...rest }) => rest)
+      expect(JSON.stringify(left)).not.toContain('cleo')
+    }),
+    { numRuns: 100 },
+  )
+})
