@@ -335,11 +335,12 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
         from analytics.mix_device_region where sdk_app_id = 4 order by region, device`),
     ).toEqual(
       rounded([
-        ['2026-04-13', 'CN-GD', 'Guangdong', 1, 'Windows', 3, 3 / 17],
-        ['2026-04-13', 'CN-GD', 'Guangdong', 4, 'iOS', 2, 2 / 17],
-        ['2026-04-13', 'other', 'other regions', 4, 'iOS', 5, 5 / 17],
-        ['2026-04-13', 'unknown', 'unknown', 1, 'Windows', 1, 1 / 17],
-        ['2026-04-13', 'unknown', 'unknown', 3, 'Android', 6, 6 / 17],
+        ['2026-04-13', 'CN-GD', 'Guangdong', 1, 'Windows', 3, 3 / 21],
+        ['2026-04-13', 'CN-GD', 'Guangdong', 4, 'iOS', 2, 2 / 21],
+        ['2026-04-13', 'elsewhere', 'elsewhere', 4, 'iOS', 5, 5 / 21],
+        ['2026-04-13', 'other', 'other regions', 4, 'iOS', 4, 4 / 21],
+        ['2026-04-13', 'unknown', 'unknown', 1, 'Windows', 1, 1 / 21],
+        ['2026-04-13', 'unknown', 'unknown', 3, 'Android', 6, 6 / 21],
       ]),
     )
   })
@@ -510,8 +511,16 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
       ['trend_sessions = 2', riskOf('falling'), 'none', []],
       [
         'smallest_group = 6',
-        "select count(*) from analytics.mix_device_region where sdk_app_id = 4 and region = 'CN-GD'",
-        0,
+        "select count(*), sum(members)::int from analytics.mix_device_region where sdk_app_id = 4 and region = 'other'",
+        // On Windows three of Guangdong; on iOS two of there, the five from abroad, and four of Zhejiang.
+        2,
+        14,
+      ],
+      [
+        'smallest_group = 4',
+        "select region_label, members from analytics.mix_device_region where sdk_app_id = 4 and region = 'CN-ZJ'",
+        'Zhejiang',
+        4,
       ],
     ]
     for (const [setting, question, ...answer] of cases)

@@ -33,14 +33,15 @@ export const monthlyRooms: readonly ArchivedRoom[] = [
 const thursday = shanghai('2026-04-16', '19:00:00')
 
 /**
- * Sixteen students and a teacher. Guangdong has five, just enough to be told; Zhejiang four, Tokyo one: counted together.
- * Who did not come counts nowhere.
+ * Twenty students and a teacher. Guangdong has five, just enough to be told, as have all places abroad; Zhejiang has four:
+ * too few. Who did not come counts nowhere.
  */
 export const mixedRoom = hourFrom(thursday, { room_id: 401, sdk_app_id: 4, name: 'Mixed' }, [
   ...people('windows', 3, { device: 1, location: '广东省深圳市' }),
   ...people('ios', 2, { device: 4, location: '广东省广州市' }),
-  ...people('hangzhou', 4, { device: 4, location: '浙江省杭州市' }),
-  ...people('tokyo', 1, { device: 4, location: 'Tokyo' }),
+  ...people('hangzhou', 3, { device: 4, location: '浙江省杭州市' }),
+  ...people('ningbo', 1, { device: 4, location: '中国浙江省宁波市' }),
+  ...people('tokyo', 5, { device: 4, location: 'Tokyo' }),
   ...people('nowhere', 6, { device: 3, location: '' }),
   ...people('teacher', 1, { device: 1, location: null, role: 1 }),
   { user_id: 'absent', role: 0, current_state: 0, device: 0, location: '广东省深圳市' },
