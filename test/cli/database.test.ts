@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { migrateDown } from '../../lib/db/migrate'
@@ -215,4 +217,26 @@ test('a reader that has seen enough, such as head, ends the output without a cra
   })
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^ long +\n$/) })
   expect(stderr).not.toContain('EPIPE')
+})
+
+test('sql and docs need no more than lcic_reader: schema analytics answers, the archive does not', async () => {
+  const role = `analyst_${process.pid}`
+  await sql`create role ${sql.id(role)} login password 'secret' in role lcic_reader`.execute(archive.db)
+  const env = { DATABASE_URL: Object.assign(new URL(archive.url), { username: role, password: 'secret' }).toString() }
+  const rooms = ['sql', '--json', 'select count(*) as rooms from analytics.dim_room']
+  expect(JSON.parse((await cli.run(rooms, { env })).stdout)).toEqual([{ rooms: 3 }])
+  expect(await cli.run(['sql', 'select * from archive.rooms'], { env })).toMatchObject({
+    exitCode: 2,
+    stdout: '',
+    stderr: expect.stringContaining('permission denied for schema archive'),
+  })
+  const page = await cli.run(['docs', '--format', 'html'], { env })
+  expect(page).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^<!doctype html>.*fact_attendance/s) })
+  expect(await cli.run(['docs', '--out', 'dictionary.md'], { env })).toMatchObject({ exitCode: 0, stdout: '' })
+  expect(await readFile(join(cli.directory, 'dictionary.md'), 'utf8')).toMatch(/^# Data dictionary.*fact_attendance/s)
+  expect(await cli.run(['docs', '--out', 'no/such/place.md'], { env })).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringMatching(/no\/such\/place.md.*no such file or directory/),
+  })
+  await sql`drop role ${sql.id(role)}`.execute(archive.db)
 })
