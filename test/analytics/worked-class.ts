@@ -174,8 +174,8 @@ export const worked: readonly WorkedMember[] = [
     measures: { ...there, present_ratio: 3300 / 3600, early_seconds: 300, engagement_score: 1 },
   },
   {
-    // Half of it exactly is attended; away the other half. 2·2/8.
-    record: came('s07', [0, 3600, 1800], { answer_questions: 2, current_state: 5 }),
+    // Half of it exactly is attended; away the other half: what lies before the start and after the end is no part of it. 2·2/8.
+    record: came('s07', [-100, 3700, 1800], { answer_questions: 2, current_state: 5 }),
     measures: { ...there, present_ratio: 0.5, away_seconds: 1800, engagement_score: 0.5 },
   },
   {
