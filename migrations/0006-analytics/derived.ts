@@ -9,6 +9,7 @@ export async function deriveColumns(db: Kysely<unknown>): Promise<void> {
   await sql`
     alter table archive.rooms
       add column start_date date,
+      add column length_seconds bigint,
       add column course text not null default '(no name)',
       add column roster_known boolean not null default false,
       add column most_mics int not null default 0,
@@ -20,12 +21,13 @@ export async function deriveColumns(db: Kysely<unknown>): Promise<void> {
     await sql`comment on column ${sql.ref(`archive.rooms.${column}`)} is ${sql.lit(`Derived: ${text}`)}`.execute(db)
 
   await sql`
-    create function archive.course_of_name(name text) returns text language sql immutable as $$
+    create function archive.course_of_name(name text) returns text language sql immutable parallel safe as $$
       select coalesce(nullif(trim(regexp_replace(name, ${sql.lit(lesson)}, '', 'i')), ''), nullif(trim(name), ''), '(no name)')
     $$`.execute(db)
   await sql`
-    create function archive.is_student(role int, user_id text, teacher_id text) returns boolean language sql immutable as $$
-      select coalesce(role, case when user_id = teacher_id then 1 else 0 end) = 0
+    create function archive.is_student(role int, user_id text, teacher_id text) returns boolean
+    language sql immutable parallel safe as $$
+      select coalesce(role = 0, user_id is distinct from teacher_id)
     $$`.execute(db)
 
   await sql`
@@ -37,6 +39,7 @@ export async function deriveColumns(db: Kysely<unknown>): Promise<void> {
     begin
       new.start_date := (coalesce(new.real_start_at, new.scheduled_start_at)
         at time zone (select time_zone from archive.settings))::date;
+      new.length_seconds := date_part('epoch', new.real_end_at - new.real_start_at);
 
       select
         coalesce(bool_or(
@@ -114,8 +117,8 @@ export async function dropColumns(db: Kysely<unknown>): Promise<void> {
   // Their triggers go with the tables.
   await sql`
     alter table archive.rooms
-      drop column start_date, drop column course, drop column roster_known, drop column most_mics,
-      drop column most_messages, drop column most_hand_ups, drop column most_rewards, drop column most_answers`.execute(
+      drop column start_date, drop column length_seconds, drop column course, drop column roster_known,
+      drop column most_mics, drop column most_messages, drop column most_hand_ups, drop column most_rewards, drop column most_answers`.execute(
     db,
   )
 }
@@ -136,6 +139,7 @@ const lesson =
 
 const comments: Record<string, string> = {
   start_date: 'local date of the real start, or else the planned one.',
+  length_seconds: 'from real start to real end.',
   course: 'the course, by course_rules or else from the name.',
   roster_known: 'whether absentees are listed: some member is absent, or has a group.',
   most_mics: 'most times that one student was on the microphone.',

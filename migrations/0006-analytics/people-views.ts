@@ -86,28 +86,26 @@ export const peopleViews: Readonly<Record<string, View>> = {
       hours: 'Length of the classes, hours.',
     },
     query: `
-      select c.sdk_app_id, c.course, c.week_start, c.sessions, coalesce(a.students, 0) as students,
-        coalesce(a.expected, 0) as expected, coalesce(a.joined, 0) as joined, coalesce(a.attended, 0) as attended,
-        coalesce(a.no_show, 0) as no_show, coalesce(a.late, 0) as late, coalesce(a.left_early, 0) as left_early,
-        a.attendance_rate, a.average_present_ratio, a.average_engagement, coalesce(a.messages, 0) as messages, c.hours
+      select a.sdk_app_id, a.course, a.week_start, count(a.length_seconds) as sessions, count(distinct a.user_id) as students,
+        count(a.user_id) as expected, count(*) filter (where a.joined) as joined, count(*) filter (where a.attended) as attended,
+        count(*) filter (where a.no_show) as no_show, count(*) filter (where a.is_late) as late,
+        count(*) filter (where a.left_early) as left_early,
+        count(*) filter (where a.attended and a.no_show is not null)::float8
+          / nullif(count(a.attended) filter (where a.no_show is not null), 0) as attendance_rate,
+        avg(a.present_ratio) as average_present_ratio,
+        avg(a.engagement_score) filter (where a.joined) as average_engagement,
+        coalesce(sum(a.message_count), 0) as messages, sum(a.length_seconds)::float8 / 3600 as hours
       from (
-        select sdk_app_id, course, week_start, count(*) as sessions,
-          coalesce(sum(greatest(length_seconds, 0)), 0)::float8 / 3600 as hours
+        select sdk_app_id, course, week_start, user_id, joined, attended, no_show, is_late, left_early, present_ratio,
+          engagement_score, message_count, null::bigint as length_seconds
+        from archive.attendance
+        where is_student
+        union all
+        select sdk_app_id, course, week_start, null, null, null, null, null, null, null, null, null,
+          coalesce(greatest(length_seconds, 0), 0)
         from archive.sessions
-        group by sdk_app_id, course, week_start
-      ) as c
-      left join lateral (
-        select count(distinct a.user_id) as students, count(*) as expected, count(*) filter (where a.joined) as joined,
-          count(*) filter (where a.attended) as attended, count(*) filter (where a.no_show) as no_show,
-          count(*) filter (where a.is_late) as late, count(*) filter (where a.left_early) as left_early,
-          count(*) filter (where a.attended and a.no_show is not null)::float8
-            / nullif(count(a.attended) filter (where a.no_show is not null), 0) as attendance_rate,
-          avg(a.present_ratio) as average_present_ratio,
-          avg(a.engagement_score) filter (where a.joined) as average_engagement, sum(a.message_count) as messages
-        from archive.attendance a
-        where a.is_student and a.course = c.course and a.week_start is not distinct from c.week_start
-          and a.sdk_app_id is not distinct from c.sdk_app_id
-      ) as a on true`,
+      ) as a
+      group by a.sdk_app_id, a.course, a.week_start`,
   },
 
   agg_student_course: {
@@ -161,16 +159,18 @@ export const peopleViews: Readonly<Record<string, View>> = {
             coalesce(min(n.newest) filter (where n.attended) - 1, count(*)) as last_missed,
             min(n.started_at) as first_session_at, max(n.started_at) as last_session_at
           from (
+            -- Sorted by what is quick to compare first; and by what is counted last, so that it is worked out before.
             select a.sdk_app_id, a.course, a.user_id, a.attended, a.no_show, a.is_late, a.left_early, a.present_ratio,
-              a.started_at, s.trend_sessions,
+              a.started_at, s.trend_sessions, hashtext(a.user_id) as user_hash,
               row_number() over (
-                partition by a.sdk_app_id, a.course, a.user_id
-                order by a.started_at desc nulls last, a.room_id desc) as newest
+                partition by hashtext(a.user_id), a.user_id, a.sdk_app_id, a.course
+                order by a.started_at desc nulls last, a.room_id desc,
+                  a.attended, a.no_show, a.is_late, a.left_early, a.present_ratio) as newest
             from archive.attendance a
             cross join archive.settings s
             where a.attended is not null
           ) as n
-          group by n.sdk_app_id, n.course, n.user_id
+          group by n.user_hash, n.user_id, n.sdk_app_id, n.course
         ) as c
         cross join archive.settings s
       ) as j

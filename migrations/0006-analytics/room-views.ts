@@ -211,17 +211,20 @@ export const roomViews: Readonly<Record<string, View>> = {
       students: 'Students among them, at most.',
     },
     query: `
-      select distinct on (e.room_id, e.at) e.room_id, e.sdk_app_id, e.course, e.start_date, e.at,
-        e.at at time zone (select time_zone from archive.settings) as at_local,
-        sum(e.change) over up_to_then as members,
-        sum(case when e.is_student then e.change else 0 end) over up_to_then as students
-      from (
-        select a.room_id, a.sdk_app_id, a.course, a.start_date, a.is_student, c.at, c.change
-        from archive.attendance a
-        cross join lateral (values (a.first_join_at, 1), (coalesce(a.last_quit_at, a.ended_at), -1)) as c (at, change)
-        where coalesce(a.last_quit_at, a.ended_at) >= a.first_join_at
-      ) as e
-      window up_to_then as (partition by e.room_id order by e.at)
-      order by e.room_id, e.at`,
+      select s.room_id, s.sdk_app_id, s.course, s.start_date, w.at, w.at at time zone s.time_zone as at_local, w.members,
+        w.students
+      from archive.sessions s
+      cross join lateral (
+        select distinct on (e.at) e.at, sum(e.change) over up_to_then as members,
+          sum(case when e.is_student then e.change else 0 end) over up_to_then as students
+        from (
+          select a.is_student, c.at, c.change
+          from archive.attendance a
+          cross join lateral (values (a.first_join_at, 1), (coalesce(a.last_quit_at, a.ended_at), -1)) as c (at, change)
+          where a.room_id = s.room_id and coalesce(a.last_quit_at, a.ended_at) >= a.first_join_at
+        ) as e
+        window up_to_then as (order by e.at)
+        order by e.at
+      ) as w`,
   },
 }
