@@ -10,7 +10,10 @@ test('an empty environment gives the defaults', () => {
     giveUpAfterMs: 7 * 86_400_000,
     sweepLookbackMs: 76 * 3_600_000,
     rereadAfterMs: 86_400_000,
+    retention: { callbacksMs: 90 * 86_400_000 },
   })
+  expect(config.retention).not.toHaveProperty('membersMs')
+  expect(config).not.toHaveProperty('personalData')
   expect(config).not.toHaveProperty('databaseUrl')
   expect(config.lcic).not.toHaveProperty('region')
 })
@@ -61,6 +64,8 @@ describe('a wrong value is told with its variable and an example, and is not quo
     ['LCIC_REQUESTS_PER_SECOND', '0', 'above 0'],
     ['LCIC_REQUESTS_PER_SECOND', '1e-300', 'at least 0.001'],
     ['LOG_LEVEL', 'hunter2', 'one of fatal, error'],
+    ['ARCHIVE_PERSONAL_DATA', 'hunter2', 'keep, pseudonymise or drop'],
+    ['ARCHIVE_PSEUDONYM_KEY', 'hunter2', '`openssl rand -hex 32`'],
   ])('%s=%s', (name, value, hint) => {
     const read = () => readConfig({ [name]: value })
     expect(read).toThrow(name)
@@ -100,8 +105,33 @@ test.each([
   ['ARCHIVE_SWEEP_LOOKBACK', 'a day'],
   ['ARCHIVE_SWEEP_LOOKBACK', '90d'],
   ['ARCHIVE_REREAD_AFTER', 'never'],
+  ['ARCHIVE_KEEP_RAW_PAGES', '1h'],
+  ['ARCHIVE_KEEP_MEMBERS', '3 years'],
+  ['ARCHIVE_KEEP_CALLBACKS', '90'],
 ])('%s=%s is refused, with an example', (name, value) => {
   expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`${name}.*: must be .*for example`))
+})
+
+test('personal data are kept, or else there is a key for the pseudonyms', () => {
+  const ARCHIVE_PSEUDONYM_KEY = 'of sixteen, or so'
+  expect(readConfig({ ARCHIVE_PSEUDONYM_KEY })).not.toHaveProperty('personalData')
+  for (const mode of ['pseudonymise', 'drop']) {
+    const config = readConfig({ ARCHIVE_PERSONAL_DATA: mode, ARCHIVE_PSEUDONYM_KEY })
+    expect(config.personalData).toEqual({ mode, pseudonymKey: ARCHIVE_PSEUDONYM_KEY })
+    expect(config.callback.isReduced).toBe(true)
+    expect(() => readConfig({ ARCHIVE_PERSONAL_DATA: mode })).toThrow(
+      `ARCHIVE_PSEUDONYM_KEY: is not set, and ARCHIVE_PERSONAL_DATA=${mode} needs it; for example what \`openssl rand -hex 32\` prints`,
+    )
+  }
+})
+
+test('what prune keeps is read with its unit; off is for ever', () => {
+  const { retention } = readConfig({
+    ARCHIVE_KEEP_RAW_PAGES: '365d',
+    ARCHIVE_KEEP_MEMBERS: '1095d',
+    ARCHIVE_KEEP_CALLBACKS: 'off',
+  })
+  expect(retention).toEqual({ rawPagesMs: 365 * 86_400_000, membersMs: 1095 * 86_400_000 })
 })
 
 test.each([

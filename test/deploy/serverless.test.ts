@@ -36,7 +36,9 @@ function serverless(args: readonly string[], env: Readonly<Record<string, string
   })
 }
 
-const secrets = ['stub-secret-key', 'db-secret', 'callback-secret', 'migrator-secret']
+const secrets = ['stub-secret-key', 'db-secret', 'callback-secret', 'migrator-secret', 'pseudonym-secret']
+
+const privacy = { ARCHIVE_PERSONAL_DATA: 'pseudonymise', ARCHIVE_PSEUDONYM_KEY: 'the pseudonym-secret' }
 
 const account = () => ({
   TENCENTCLOUD_SECRET_ID: stub.credentials.secretId,
@@ -46,6 +48,7 @@ const account = () => ({
   MIGRATOR_DATABASE_URL: 'postgres://migrator:migrator-secret@db/lcic',
   LCIC_SDK_APP_IDS: '1400000001,1400000002',
   LCIC_CALLBACK_KEY: 'callback-secret',
+  ...privacy,
   LCIC_ARCHIVE_ROLE: 'lcic-archive',
   LCIC_ARCHIVE_VPC_ID: 'vpc-1',
   LCIC_ARCHIVE_SUBNET_ID: 'subnet-1',
@@ -67,8 +70,10 @@ test('serverless.yml deploys, does nothing when run again, and is removed; no co
     DATABASE_URL: 'postgres://writer:db-secret@db/lcic',
     LCIC_CALLBACK_KEY: 'callback-secret',
     LCIC_SDK_APP_IDS: '1400000001,1400000002',
+    ...privacy,
   })
-  expect(variables('archive-rooms')).toEqual({ DATABASE_URL: 'postgres://writer:db-secret@db/lcic' })
+  expect(variables('archive-rooms')).toEqual({ DATABASE_URL: 'postgres://writer:db-secret@db/lcic', ...privacy })
+  expect(variables('sweep-rooms')).toMatchObject(privacy)
   expect(first.stdout).toContain('Callback URL: https://1250000000-abcdefghij.ap-guangzhou.tencentscf.com')
   expect(first.stdout).toContain(
     `tccli lcic ModifyApp --SdkAppId 1400000002 --Callback 'https://1250000000-abcdefghij.ap-guangzhou.tencentscf.com' --CallbackKey "$LCIC_CALLBACK_KEY"`,
