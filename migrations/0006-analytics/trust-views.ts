@@ -27,35 +27,36 @@ export const trustViews: Readonly<Record<string, View>> = {
       from (
         select a.room_id, a.sdk_app_id, a.start_date, a.user_id, f.finding, f.lcic_value, f.archive_value
         from archive.attendance a
+        cross join lateral (select
+          a.last_quit_at < a.first_join_at as quits_first,
+          a.length_seconds > 0 and a.present_seconds > a.length_seconds as exceeds_class,
+          a.last_quit_at >= a.first_join_at
+            and a.present_seconds > date_part('epoch', a.last_quit_at - a.first_join_at) as exceeds_visit) as x
         cross join lateral (values
-          ('quit_before_join', extract(epoch from a.last_quit_at)::bigint, extract(epoch from a.first_join_at)::bigint,
-            a.last_quit_at < a.first_join_at),
-          ('present_longer_than_class', a.present_seconds::bigint, a.length_seconds,
-            a.length_seconds > 0 and a.present_seconds > a.length_seconds),
+          ('quit_before_join', date_part('epoch', a.last_quit_at)::bigint, date_part('epoch', a.first_join_at)::bigint,
+            x.quits_first),
+          ('present_longer_than_class', a.present_seconds::bigint, a.length_seconds, x.exceeds_class),
           ('present_longer_than_visit', a.present_seconds::bigint,
-            extract(epoch from a.last_quit_at - a.first_join_at)::bigint,
-            a.last_quit_at >= a.first_join_at
-              and a.present_seconds > extract(epoch from a.last_quit_at - a.first_join_at))
+            date_part('epoch', a.last_quit_at - a.first_join_at)::bigint, x.exceeds_visit)
         ) as f (finding, lcic_value, archive_value, is_found)
-        where f.is_found
+        where (x.quits_first or x.exceeds_class or x.exceeds_visit) and f.is_found
         union all
         select s.room_id, s.sdk_app_id, s.start_date, null, f.finding, f.lcic_value, f.archive_value
         from archive.sessions s
         join archive.rooms r using (room_id)
         cross join lateral (
-          select count(*) as records, count(*) filter (where joined) as joined, sum(message_count) as messages,
-            sum(mic_count) as mics
+          select count(*) as records, count(*) filter (where a.joined) as joined, sum(a.message_count) as messages,
+            sum(a.mic_count) as mics, array_agg(a.first_join_at order by a.first_join_at) filter (where v.is_whole) as joins,
+            array_agg(v.quit_at order by v.quit_at) filter (where v.is_whole) as quits
           from archive.attendance a
+          cross join lateral (select coalesce(a.last_quit_at, a.ended_at) as quit_at,
+            coalesce(a.last_quit_at, a.ended_at) >= a.first_join_at as is_whole) as v
           where a.room_id = s.room_id
         ) as m
+        -- Most are online when somebody joins: those who joined up to then, less those who had quit before.
         cross join lateral (
-          select coalesce(max(online), 0) as peak
-          from (
-            select sum(change) over (order by at, change desc rows unbounded preceding) as online
-            from archive.attendance a
-            cross join lateral (values (a.first_join_at, 1), (coalesce(a.last_quit_at, a.ended_at), -1)) as c (at, change)
-            where a.room_id = s.room_id and coalesce(a.last_quit_at, a.ended_at) >= a.first_join_at
-          ) as sweep
+          select coalesce(max(j.number - width_bucket(j.at - interval '1 microsecond', m.quits)), 0) as peak
+          from unnest(m.joins) with ordinality as j (at, number)
         ) as w
         cross join lateral (values
           ('records_disagree', r.total - r.erased - coalesce((
