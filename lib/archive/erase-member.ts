@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Clock } from '../clock'
 import type { PersonalData } from '../config'
 import { awaitWriters } from '../db/await-writers'
-import { countTaughtRooms, countWholeCallbacks, eraseTeacher, reduceCallbacks } from '../db/erase-rows'
+import { countTaughtRooms, eraseTeacher, reduceCallbacks } from '../db/erase-rows'
 import { beginErasure, countErasedRooms, finishErasure, saveErasureProgress } from '../db/erasures'
 import { roomsWithTraces } from '../db/find-traces'
 import type { Instant } from '../db/instant'
@@ -58,7 +58,7 @@ export async function eraseMember(db: Kysely<Database>, options: EraseOptions): 
   const member = memberOf(options)
   if (plan) {
     const taught = await countTaughtRooms(db, member)
-    const callbacks = await countWholeCallbacks(db)
+    const callbacks = await reduceCallbacks(db, { plan })
     const found = await eraseFromRooms(db, member, options)
     return { ...found, taught, callbacks }
   }
@@ -73,7 +73,7 @@ export async function eraseMember(db: Kysely<Database>, options: EraseOptions): 
   const taught = Math.max(known, archived)
   if (scannedTo === null) await countErasedRooms(db, { erasureId, rooms: archived })
   signal?.throwIfAborted()
-  const callbacks = await reduceCallbacks(db)
+  const callbacks = await reduceCallbacks(db, { plan })
   const found = await eraseFromRooms(db, member, { ...options, erasureId, after: scannedTo ?? 0n })
   await finishErasure(db, { erasureId, now })
   return { erasureId, ...found, taught, callbacks }

@@ -52,7 +52,7 @@ Examples:
       const config = readConfig()
       await using session = await openDatabase(config)
       const { db } = session
-      if (!plan) await requireOwner(db)
+      await requireOwner(db)
       const report = await eraseMember(db, {
         userId,
         sdkAppId: app,

@@ -38,7 +38,7 @@ Examples:
       const { retention } = config
       await using session = await openDatabase(config)
       const { db } = session
-      if (!plan) await requireOwner(db)
+      await requireOwner(db)
       const options = { retention, plan, now: databaseTime, signal: interruption, onProgress: tellLookedThrough() }
       const report = await prune(db, options)
       if (json) printJson({ plan, ...asJson(report) })

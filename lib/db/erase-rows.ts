@@ -182,24 +182,23 @@ export async function eraseTeacher(
 /** Callbacks looked at by one statement. */
 const CALLBACKS_AT_ONCE = 10_000
 
-/** Leaves of stored callbacks what names nobody. @returns how many had more */
-export async function reduceCallbacks(db: Kysely<Database>): Promise<number> {
+/** Leaves of stored callbacks what names nobody; a plan only counts. @returns how many had more */
+export async function reduceCallbacks(db: Kysely<Database>, { plan }: { plan: boolean }): Promise<number> {
   const { rows: ends } = await sql<{ last: bigint }>`
     select coalesce(max(callback_id), 0) as last from archive.callbacks`.execute(db)
   let reduced = 0
   for (let after = 0n; after < (ends[0]?.last ?? 0n); after += BigInt(CALLBACKS_AT_ONCE)) {
-    const { numAffectedRows = 0n } = await sql`
-      update archive.callbacks set body = ${reducedBody}
-      where callback_id > ${after} and callback_id <= ${after + BigInt(CALLBACKS_AT_ONCE)}
-        and body::text <> ${reducedBody}::text`.execute(db)
-    reduced += Number(numAffectedRows)
+    const whole = sql`
+      callback_id > ${after} and callback_id <= ${after + BigInt(CALLBACKS_AT_ONCE)}
+      and body::text <> ${reducedBody}::text`
+    const { rows } = await sql<{ callbacks: number }>`
+      with whole as (${
+        plan
+          ? sql`select from archive.callbacks where ${whole}`
+          : sql`update archive.callbacks set body = ${reducedBody} where ${whole} returning 1`
+      })
+      select count(*)::int as callbacks from whole`.execute(db)
+    reduced += rows[0]?.callbacks ?? 0
   }
   return reduced
-}
-
-/** Callbacks that say more than what names nobody. */
-export async function countWholeCallbacks(db: Kysely<Database>): Promise<number> {
-  const { rows } = await sql<{ callbacks: number }>`
-    select count(*)::int as callbacks from archive.callbacks where body::text <> ${reducedBody}::text`.execute(db)
-  return rows[0]?.callbacks ?? 0
 }
