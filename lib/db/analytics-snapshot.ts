@@ -7,7 +7,7 @@ import { type ConnectOptions, createPool } from './connect'
 /** Large months are sorted before the first row comes. */
 const SILENCE_MS = 600_000
 
-/** Views of schema analytics, as they all were at one moment. One question at a time. */
+/** Views of schema analytics, as they all were at one moment, by way of one connection: one question at a time. */
 export interface AnalyticsSnapshot {
   /** What all rows depend on. */
   terms(span: MonthSpan): Promise<SnapshotTerms>
@@ -47,32 +47,50 @@ export interface SnapshotColumn {
   readonly type: number
 }
 
-/** Takes a snapshot, and keeps it for as long as it is read. */
+/**
+ * Takes a snapshot, and keeps it for as long as it is read.
+ *
+ * @param readers how many may read it at the same time, each with a connection of its own
+ */
 export async function inAnalyticsSnapshot<T>(
   options: ConnectOptions,
-  read: (snapshot: AnalyticsSnapshot) => Promise<T>,
+  readers: number,
+  read: (snapshots: readonly AnalyticsSnapshot[]) => Promise<T>,
 ): Promise<T> {
-  const pool = createPool({ silenceMs: SILENCE_MS, ...options, max: 1 })
+  const pool = createPool({ silenceMs: SILENCE_MS, ...options, max: readers })
+  const clients: pg.PoolClient[] = []
   try {
-    const client = await pool.connect()
-    try {
+    let id: string | undefined
+    while (clients.length < readers) {
+      const client = await pool.connect()
+      clients.push(client)
       await client.query('begin isolation level repeatable read read only')
-      // Texts of rows and of definitions are compared with those of other runs.
-      await client.query("set local timezone to 'UTC'")
-      await client.query('set local search_path to pg_catalog')
-      await client.query("set local work_mem to '64MB'")
-      // The members of a month's rooms lie side by side: they are found in the index, not by reading everyone's.
-      await client.query('set local random_page_cost to 1')
-      await client.query('set local jit to off')
-      return await read(snapshotOn(client, pool))
-    } finally {
-      // Whatever is still being sent ends with the connection.
-      client.release(true)
+      if (id !== undefined) await client.query(`set transaction snapshot ${client.escapeLiteral(id)}`)
+      for (const setting of settings) await client.query(`set local ${setting}`)
+      if (readers > 1 && id === undefined) {
+        const { rows } = await client.query<{ id: string }>('select pg_export_snapshot() as id')
+        id = rows[0]?.id
+      }
     }
+    return await read(clients.map((client) => snapshotOn(client, pool)))
   } finally {
+    // Whatever is still being sent ends with the connection.
+    for (const client of clients) client.release(true)
     await pool.end()
   }
 }
+
+const settings = [
+  // Texts of rows and of definitions are compared with those of other runs.
+  "timezone to 'UTC'",
+  'search_path to pg_catalog',
+  // The members of a month's rooms lie side by side: they are found in the index, not by reading everyone's.
+  'random_page_cost to 1',
+  "work_mem to '64MB'",
+  'jit to off',
+  // One of them waits until the other is done.
+  "idle_in_transaction_session_timeout to '10min'",
+]
 
 function snapshotOn(client: pg.PoolClient, pool: pg.Pool): AnalyticsSnapshot {
   // Only to write SQL with: it would ask on a connection of its own.

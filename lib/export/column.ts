@@ -22,8 +22,6 @@ export class ValueColumn implements Column {
   /** For each value that is there, its number in the dictionary. */
   private indexes = new Int32Array(1024)
   private values = 0
-  /** What all values take without a dictionary. */
-  private plainSize = 0
 
   constructor(
     readonly name: string,
@@ -63,37 +61,32 @@ export class ValueColumn implements Column {
       indexes.set(this.indexes)
       this.indexes = indexes
     }
-    const index = this.dictionary.indexOf(buffer, offset, length)
-    this.indexes[this.values++] = index
-    this.plainSize += this.dictionary.sizeOf(index)
+    this.indexes[this.values++] = this.dictionary.indexOf(buffer, offset, length)
     this.levels.add(this.levels.most, repetition)
   }
 
   write(writer: Writer, parquet: Parquet): ColumnChunk {
-    const { dictionary, elements, levels, values } = this
+    const { dictionary, elements, levels } = this
+    const indexes = this.indexes.subarray(0, this.values)
     const chunk = new Chunk(writer, parquet)
     const bits = Math.ceil(Math.log2(Math.max(dictionary.size, 1)))
     const plain = dictionary.plain()
-    const hasDictionary = values > 0 && plain.length + (values * bits) / 8 < this.plainSize
+    const plainSize = dictionary.sizeOf(indexes)
+    const hasDictionary = plain.length + (indexes.length * bits) / 8 < plainSize
     if (hasDictionary) chunk.writeDictionary(plain, dictionary.size)
 
-    const page = new parquet.ByteWriter(this.plainSize + levels.count + 1024)
+    const page = new parquet.ByteWriter((hasDictionary ? 0 : plainSize) + levels.count + 1024)
     levels.write(page, parquet)
     if (hasDictionary) {
       page.appendUint8(bits)
-      parquet.writeRleBitPackedHybrid(page, this.indexes.subarray(0, values), bits)
+      parquet.writeRleBitPackedHybrid(page, indexes, bits)
     } else {
-      const bytes = new Uint8Array(this.plainSize)
-      for (let value = 0, offset = 0; value < values; value++) {
-        offset = dictionary.copy(this.indexes[value] ?? 0, bytes, offset)
-      }
-      page.appendBytes(bytes)
+      page.appendBytes(dictionary.expand(indexes))
     }
     const written = chunk.writePage(page.getBytes(), elements, levels, dictionary.bounds())
     dictionary.clear()
     levels.clear()
     this.values = 0
-    this.plainSize = 0
     return written
   }
 }

@@ -1,14 +1,17 @@
-/** The different values of a column in a row group, in the order they came, as Parquet stores them. */
+/**
+ * The different values of a column in a row group, in the order they came, as Parquet stores them. Where nearly all are
+ * different, the same one may be there more than once.
+ */
 export interface Dictionary {
   readonly size: number
   /** The number of the value that `buffer` holds there as PostgreSQL sends it; a new one, if it is new. */
   indexOf(buffer: Buffer, offset: number, length: number): number
   /** All values, plainly encoded. It is overwritten by what comes after {@link clear}. */
   plain(): Uint8Array
-  /** How many bytes the value takes, plainly encoded. */
-  sizeOf(index: number): number
-  /** Writes the value, plainly encoded. @returns where it ends */
-  copy(index: number, target: Uint8Array, offset: number): number
+  /** How many bytes these values take without a dictionary. */
+  sizeOf(indexes: Int32Array): number
+  /** These values, plainly encoded, one after the other. */
+  expand(indexes: Int32Array): Uint8Array
   /** The least and the greatest value; `undefined` if there is none. */
   bounds(): Bounds | undefined
   clear(): void
@@ -21,12 +24,23 @@ export interface Bounds {
 
 type Bound = boolean | number | bigint | Uint8Array
 
+/** After so many values it is known whether they repeat themselves. */
+const TRIAL = 4096
+
 /** Numbers of values by their hashes; at most half of the places are taken. */
 class HashTable {
   private slots = new Int32Array(1024)
+  private asked = 0
+  /** Nearly every value is new, and looking for it only takes time: who adds one need not {@link put} it. */
+  isUseless = false
 
   /** Where to look first. */
   place(hash: number): number {
+    this.asked++
+    return this.first(hash)
+  }
+
+  private first(hash: number): number {
     return (hash ^ (hash >>> 15)) & (this.slots.length - 1)
   }
 
@@ -45,10 +59,11 @@ class HashTable {
 
   /** Makes room for another value; `hashOf` tells where those that are there belong. */
   reserve(size: number, hashOf: (index: number) => number): void {
-    if (size * 2 < this.slots.length) return
+    if (size === TRIAL && this.asked < TRIAL * 1.25) this.isUseless = true
+    if (size * 2 < this.slots.length || this.isUseless) return
     this.slots = new Int32Array(this.slots.length * 4)
     for (let index = 0; index < size; index++) {
-      let place = this.place(hashOf(index))
+      let place = this.first(hashOf(index))
       while (this.at(place) >= 0) place = this.next(place)
       this.put(place, index)
     }
@@ -56,6 +71,8 @@ class HashTable {
 
   clear(): void {
     this.slots.fill(0)
+    this.asked = 0
+    this.isUseless = false
   }
 }
 
@@ -74,6 +91,7 @@ export class NumberDictionary implements Dictionary {
   /** Low and high words in turn, or low ones alone. */
   private words = new Int32Array(512)
   private readonly stride: 1 | 2
+  private latest = 0
 
   /** @param shift is added to each value */
   constructor(
@@ -95,15 +113,36 @@ export class NumberDictionary implements Dictionary {
       low = sum | 0
       high = (high + this.shift.high + (sum > 0xffff_ffff ? 1 : 0)) | 0
     }
-    const { table, stride } = this
-    let place = table.place(hashOfWords(low, high))
-    for (let index = table.at(place); index >= 0; place = table.next(place), index = table.at(place)) {
-      if (this.words[index * stride] === low && (stride === 1 || this.words[index * 2 + 1] === high)) return index
+    // Most columns repeat themselves, room by room.
+    if (this.latest < this.size && this.is(this.latest, low, high)) return this.latest
+    const { table } = this
+    if (table.isUseless) {
+      this.latest = this.append(low, high)
+      return this.latest
     }
-    return this.add(place, low, high)
+    let place = table.place(hashOfWords(low, high))
+    let index = table.at(place)
+    while (index >= 0 && !this.is(index, low, high)) {
+      place = table.next(place)
+      index = table.at(place)
+    }
+    this.latest = index >= 0 ? index : this.add(place, low, high)
+    return this.latest
+  }
+
+  private is(index: number, low: number, high: number): boolean {
+    const { words, stride } = this
+    return words[index * stride] === low && (stride === 1 || words[index * 2 + 1] === high)
   }
 
   private add(place: number, low: number, high: number): number {
+    const index = this.append(low, high)
+    this.table.put(place, index)
+    this.table.reserve(this.size, (at) => hashOfWords(this.low(at), this.high(at)))
+    return index
+  }
+
+  private append(low: number, high: number): number {
     const index = this.size++
     if (this.size * this.stride > this.words.length) {
       const words = new Int32Array(this.words.length * 2)
@@ -112,8 +151,6 @@ export class NumberDictionary implements Dictionary {
     }
     this.words[index * this.stride] = low
     if (this.stride === 2) this.words[index * 2 + 1] = high
-    this.table.put(place, index)
-    this.table.reserve(this.size, (at) => hashOfWords(this.low(at), this.high(at)))
     return index
   }
 
@@ -129,15 +166,19 @@ export class NumberDictionary implements Dictionary {
     return new Uint8Array(this.words.buffer, 0, this.size * this.stride * 4)
   }
 
-  sizeOf(): number {
-    return this.stride * 4
+  sizeOf(indexes: Int32Array): number {
+    return indexes.length * this.stride * 4
   }
 
-  copy(index: number, target: Uint8Array, offset: number): number {
-    const first = index * this.stride * 4
-    const bytes = this.plain()
-    for (let at = 0; at < this.stride * 4; at++) target[offset + at] = bytes[first + at] ?? 0
-    return offset + this.stride * 4
+  expand(indexes: Int32Array): Uint8Array {
+    const { words, stride } = this
+    const expanded = new Int32Array(indexes.length * stride)
+    for (let value = 0; value < indexes.length; value++) {
+      const index = (indexes[value] ?? 0) * stride
+      expanded[value * stride] = words[index] ?? 0
+      if (stride === 2) expanded[value * 2 + 1] = words[index + 1] ?? 0
+    }
+    return new Uint8Array(expanded.buffer)
   }
 
   bounds() {
@@ -174,14 +215,23 @@ export class TextDictionary implements Dictionary {
   /** Each with its length, four bytes, before it. */
   private bytes = Buffer.alloc(4096)
   private starts = new Int32Array(256)
+  private latest = 0
 
   indexOf(buffer: Buffer, offset: number, length: number): number {
+    if (this.latest < this.size && this.is(this.latest, buffer, offset, length)) return this.latest
     const { table } = this
-    let place = table.place(hashOfBytes(buffer, offset, length))
-    for (let index = table.at(place); index >= 0; place = table.next(place), index = table.at(place)) {
-      if (this.is(index, buffer, offset, length)) return index
+    if (table.isUseless) {
+      this.latest = this.append(buffer, offset, length)
+      return this.latest
     }
-    return this.add(place, buffer, offset, length)
+    let place = table.place(hashOfBytes(buffer, offset, length))
+    let index = table.at(place)
+    while (index >= 0 && !this.is(index, buffer, offset, length)) {
+      place = table.next(place)
+      index = table.at(place)
+    }
+    this.latest = index >= 0 ? index : this.add(place, buffer, offset, length)
+    return this.latest
   }
 
   private is(index: number, buffer: Buffer, offset: number, length: number): boolean {
@@ -196,6 +246,16 @@ export class TextDictionary implements Dictionary {
   }
 
   private add(place: number, buffer: Buffer, offset: number, length: number): number {
+    const index = this.append(buffer, offset, length)
+    this.table.put(place, index)
+    this.table.reserve(this.size, (at) => {
+      const first = (this.starts[at] ?? 0) + 4
+      return hashOfBytes(this.bytes, first, this.end(at) - first)
+    })
+    return index
+  }
+
+  private append(buffer: Buffer, offset: number, length: number): number {
     const index = this.size++
     if (this.size + 1 > this.starts.length) {
       const starts = new Int32Array(this.starts.length * 2)
@@ -212,11 +272,6 @@ export class TextDictionary implements Dictionary {
     this.bytes.writeInt32LE(length, start)
     buffer.copy(this.bytes, start + 4, offset, offset + length)
     this.starts[this.size] = end
-    this.table.put(place, index)
-    this.table.reserve(this.size, (at) => {
-      const first = (this.starts[at] ?? 0) + 4
-      return hashOfBytes(this.bytes, first, this.end(at) - first)
-    })
     return index
   }
 
@@ -224,15 +279,22 @@ export class TextDictionary implements Dictionary {
     return this.bytes.subarray(0, this.starts[this.size] ?? 0)
   }
 
-  sizeOf(index: number): number {
-    return this.end(index) - (this.starts[index] ?? 0)
+  sizeOf(indexes: Int32Array): number {
+    let size = 0
+    for (const index of indexes) size += this.end(index) - (this.starts[index] ?? 0)
+    return size
   }
 
-  copy(index: number, target: Uint8Array, offset: number): number {
-    const start = this.starts[index] ?? 0
-    const end = this.end(index)
-    this.bytes.copy(target, offset, start, end)
-    return offset + end - start
+  expand(indexes: Int32Array): Uint8Array {
+    const expanded = new Uint8Array(this.sizeOf(indexes))
+    let offset = 0
+    for (const index of indexes) {
+      const start = this.starts[index] ?? 0
+      const end = this.end(index)
+      this.bytes.copy(expanded, offset, start, end)
+      offset += end - start
+    }
+    return expanded
   }
 
   bounds() {

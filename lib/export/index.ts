@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { linkedController } from '../abort'
 import {
   type AnalyticsSnapshot,
   inAnalyticsSnapshot,
   type MonthSpan,
-  type SnapshotMonth,
+  type SnapshotColumn,
 } from '../db/analytics-snapshot'
 import type { ConnectOptions } from '../db/connect'
 import { exportError } from './errors'
@@ -16,7 +17,10 @@ import { type RowGroupSize, writePart } from './write-part'
 /** Counts up when a column is added; a change that breaks readers would be another schema, `analytics_v2`. */
 const SCHEMA_VERSION = '1'
 
-/** As DuckDB's, and little memory. */
+/** PostgreSQL takes longer to send a row than it takes to write it. Each reader holds a row group in memory. */
+const READERS = 2
+
+/** As large as DuckDB's own. */
 const ROW_GROUP = { rows: 122_880, bytes: 128 * 1024 * 1024 }
 
 export const exportedTables = ['fact_attendance', 'dim_room', 'fact_room_session'] as const
@@ -81,76 +85,107 @@ export async function exportTables(options: ExportOptions): Promise<ExportReport
   try {
     await mkdir(options.directory, { recursive: true })
     const parquet = await loadParquet()
-    return await inAnalyticsSnapshot(options.database, (snapshot) => exportSnapshot(snapshot, parquet, options))
+    return await inAnalyticsSnapshot(options.database, READERS, (snapshots) =>
+      exportSnapshot(snapshots, parquet, options),
+    )
   } catch (error) {
     throw exportError(error, options.directory)
   }
 }
 
 async function exportSnapshot(
-  snapshot: AnalyticsSnapshot,
+  snapshots: readonly AnalyticsSnapshot[],
   parquet: Parquet,
   options: ExportOptions,
 ): Promise<ExportReport> {
-  const { directory, span, version, now, rowGroup = ROW_GROUP, signal, onProgress } = options
+  const { directory, span, now, signal, onProgress } = options
+  const [snapshot] = snapshots
+  if (!snapshot) throw new TypeError('Nothing reads the snapshot.')
   const { timeZone, definitions, isInSpan } = await snapshot.terms(span)
   const months = await snapshot.months(span)
-  const stale: { table: ExportedTable; month: SnapshotMonth; fingerprint: string }[] = []
+  const stale: StalePart[] = []
   const unchanged: string[] = []
-  const vanished: string[] = []
+  const removed: string[] = []
   for (const table of exportedTables) {
     await removeLeftOvers(directory, table, now())
     const parts = await readParts(directory, table, parquet)
-    for (const month of months) {
-      const fingerprint = fingerprintOf([SCHEMA_VERSION, table, definitions, month.content])
-      if (parts.get(month.month) === fingerprint) unchanged.push(partPath(table, month.month))
-      else stale.push({ table, month, fingerprint })
-      parts.delete(month.month)
+    const columns = await snapshot.columns(table)
+    for (const { month, rooms, records, content } of months) {
+      const path = partPath(table, month)
+      const fingerprint = fingerprintOf([SCHEMA_VERSION, table, columns, definitions, content])
+      const expectedRows = table === 'fact_attendance' ? records : rooms
+      if (parts.get(month) === fingerprint) unchanged.push(path)
+      else stale.push({ table, month, path, columns, fingerprint, timeZone, expectedRows })
+      parts.delete(month)
     }
-    for (const month of parts.keys()) if (isInSpan(month)) vanished.push(partPath(table, month))
+    for (const month of parts.keys()) if (isInSpan(month)) removed.push(partPath(table, month))
   }
 
-  const columns = {
-    fact_attendance: await snapshot.columns('fact_attendance'),
-    dim_room: await snapshot.columns('dim_room'),
-    fact_room_session: await snapshot.columns('fact_room_session'),
-  }
+  const expectedRows = stale.reduce((sum, part) => sum + part.expectedRows, 0)
   const written: WrittenPart[] = []
-  const expectedRows = stale.reduce((sum, { table, month }) => sum + expectedRowsOf(table, month), 0)
+  const left = [...stale.entries()]
   let rows = 0
-  for (const {
-    table,
-    month: { month },
-    fingerprint,
-  } of stale) {
-    const path = partPath(table, month)
-    const metadata = {
-      'lcic_archive.table': table,
-      'lcic_archive.month': month ?? '',
-      'lcic_archive.schema_version': SCHEMA_VERSION,
-      'lcic_archive.version': version,
-      'lcic_archive.time_zone': timeZone,
-      [FINGERPRINT]: fingerprint,
+  const failure = linkedController(signal)
+  const work = async (reader: AnalyticsSnapshot) => {
+    for (let next = left.shift(); next && !failure.signal.aborted; next = left.shift()) {
+      const [index, part] = next
+      const onRows = (added: number) => {
+        rows += added
+        onProgress?.({ table: part.table, month: part.month, rows, expectedRows })
+      }
+      written[index] = await writeStale(reader, parquet, part, { ...options, signal: failure.signal, onRows })
     }
-    const part = await writePart(parquet, {
-      path: join(directory, path),
-      columns: columns[table],
-      rows: await snapshot.rows(table, month),
-      metadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
-      rowGroup,
-      createdBy: `lcic-archive version ${version}`,
-      ...(signal && { signal }),
-      onRows: (added) => onProgress?.({ table, month, rows: rows + added, expectedRows }),
-    })
-    rows += part.rows
-    written.push({ table, month, path, ...part })
   }
-  for (const path of vanished) await removePart(join(directory, path))
-  return { schemaVersion: SCHEMA_VERSION, timeZone, written, unchanged, removed: vanished }
+  // Whoever fails stops the others, and is waited for: nothing half-written stays.
+  await Promise.all(snapshots.map((reader) => work(reader).catch((error: unknown) => failure.abort(error))))
+  failure.unlink()
+  failure.signal.throwIfAborted()
+  for (const path of removed) await removePart(join(directory, path))
+  return { schemaVersion: SCHEMA_VERSION, timeZone, written, unchanged, removed }
 }
 
-function expectedRowsOf(table: ExportedTable, { rooms, records }: SnapshotMonth): number {
-  return table === 'fact_attendance' ? records : rooms
+/** A file that is not there, or is not what the database says. */
+interface StalePart {
+  readonly table: ExportedTable
+  readonly month: string | null
+  readonly path: string
+  readonly columns: readonly SnapshotColumn[]
+  readonly fingerprint: string
+  readonly timeZone: string
+  readonly expectedRows: number
+}
+
+async function writeStale(
+  reader: AnalyticsSnapshot,
+  parquet: Parquet,
+  { table, month, path, columns, fingerprint, timeZone }: StalePart,
+  {
+    directory,
+    version,
+    rowGroup = ROW_GROUP,
+    signal,
+    onRows,
+  }: ExportOptions & { signal: AbortSignal; onRows: (rows: number) => void },
+): Promise<WrittenPart> {
+  const metadata = {
+    'lcic_archive.table': table,
+    'lcic_archive.month': month ?? '',
+    'lcic_archive.schema_version': SCHEMA_VERSION,
+    'lcic_archive.version': version,
+    'lcic_archive.time_zone': timeZone,
+    [FINGERPRINT]: fingerprint,
+  }
+  const { rows, bytes } = await writePart(parquet, {
+    path: join(directory, path),
+    columns,
+    rows: await reader.rows(table, month),
+    metadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+    createdBy: `lcic-archive version ${version}`,
+    rowGroup,
+    signal,
+    onRows,
+  })
+  return { table, month, path, rows, bytes }
 }
 
 function fingerprintOf(content: readonly unknown[]): string {

@@ -21,6 +21,7 @@ export interface PartOptions {
   readonly createdBy: string
   readonly rowGroup: RowGroupSize
   readonly signal?: AbortSignal
+  /** Told of each row group. */
   readonly onRows: (rows: number) => void
 }
 
@@ -42,11 +43,12 @@ export async function writePart(
       reader.push(piece)
       while (reader.fill(rowGroup)) {
         await file.writeGroup(reader.rows)
+        onRows(reader.rows)
         reader.startGroup()
-        onRows(file.rows)
       }
     }
     if (reader.rows > 0) await file.writeGroup(reader.rows)
+    onRows(reader.rows)
     return { rows: file.rows, bytes: await file.commit() }
   } catch (error) {
     await file.discard()
