@@ -240,3 +240,49 @@ test('sql and docs need no more than lcic_reader: schema analytics answers, the 
   })
   await sql`drop role ${sql.id(role)}`.execute(archive.db)
 })
+
+test('erase-member and prune say what they would delete, and what they have deleted', async () => {
+  const { db, school } = archive
+  const room = school.addRoom({ members: [{ UserId: 'gone-1', UserName: 'Gone' }, { UserId: 'here-1' }] })
+  await archive.archive(room.roomId)
+  const planned = await run('erase-member', 'gone-1', '--plan', '--json')
+  const counts = {
+    rooms: 1,
+    member_records: 1,
+    history: 0,
+    raw_page_records: 1,
+    rooms_taught: 0,
+    mentions: 0,
+    callbacks: 0,
+  }
+  expect(JSON.parse(planned.stdout)).toEqual({ plan: true, ...counts, unfinished_erasures: 0 })
+  // One that was begun, and stopped.
+  await sql`insert into archive.erasures (digests, erased_at) values ('{}', now())`.execute(db)
+  expect(await run('erase-member', 'gone-1')).toEqual({
+    exitCode: 0,
+    stdout: expect.stringMatching(/member records +1 \n.*records in raw pages +1 \n.*\nIn 1 room\. What LCIC sends/s),
+    stderr: '1 erasure is not finished: run erase-member again for whom it was begun.\n',
+  })
+  expect(await run('erase-member', '')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is empty') })
+  expect(await run('erase-member', 'x', '--app', 'mine')).toMatchObject({ exitCode: 2 })
+
+  const env = { DATABASE_URL: archive.url, ARCHIVE_KEEP_RAW_PAGES: '30d', ARCHIVE_KEEP_MEMBERS: '365d' }
+  await sql`update archive.raw_pages set fetched_at = now() - interval '31 days' where room_id = ${room.roomId}`.execute(
+    db,
+  )
+  expect((await cli.run(['prune', '--plan'], { env })).stdout).toBe(
+    `Members: 0 records and 0 raw pages of 0 rooms to be deleted, older than 365 days.
+Raw pages: 1 raw page of 1 room to be deleted, older than 30 days.
+Callbacks: 0 callbacks to be deleted, older than 90 days.
+Nothing was deleted: that is done without --plan.
+`,
+  )
+  expect(JSON.parse((await cli.run(['prune', '--json'], { env })).stdout)).toEqual({
+    plan: false,
+    members: { rooms: 0, member_records: 0, raw_pages: 0 },
+    raw_pages: { rooms: 1, raw_pages: 1 },
+    callbacks: 0,
+  })
+  expect((await run('prune')).stdout).toContain('Raw pages: kept for ever (ARCHIVE_KEEP_RAW_PAGES is off).')
+  expect((await run('replay', '--all')).stdout).toContain('1 room passed over: prune has deleted their raw pages.')
+})
