@@ -245,11 +245,15 @@ export const peopleViews: Readonly<Record<string, View>> = {
               else coalesce(p.region, 'elsewhere') end as region,
             case when coalesce(a.location, '') in ('', 'unknown', 'Unknown') then 'unknown'
               else coalesce(p.region_label, 'elsewhere') end as region_label,
-            count(*) as members
-          from archive.attendance a
+            sum(a.members)::bigint as members
+          from (
+            select sdk_app_id, week_start, device, device_label, location, count(*) as members
+            from archive.attendance
+            where joined
+            group by 1, 2, 3, 4, 5
+          ) as a
           left join archive.regions p on p.prefix = left(
             case when left(a.location, 2) = '中国' then substr(a.location, 3) else a.location end, 2)
-          where a.joined
           group by 1, 2, 3, 4, 5, 6
         ) as g
       ) as w

@@ -59,6 +59,8 @@ export async function createTables(db: Kysely<unknown>): Promise<void> {
     )`.execute(db)
   const rows = Object.entries(provinces).map(([prefix, [code, label]]) => sql`(${prefix}, ${`CN-${code}`}, ${label})`)
   await sql`insert into archive.regions (prefix, region, region_label) values ${sql.join(rows)}`.execute(db)
+  // Autovacuum leaves such small tables alone, and the planner would take them for larger than they are.
+  await sql`analyze archive.settings, archive.regions`.execute(db)
 
   for (const [table, { about, columns }] of Object.entries(comments)) {
     await sql`comment on table ${sql.table(`archive.${table}`)} is ${sql.lit(about)}`.execute(db)
