@@ -2,9 +2,13 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
+import pg from 'pg'
+import { to } from 'pg-copy-streams'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ExportOptions, exportedTables, exportTables } from '../../lib/export'
 import { exportError } from '../../lib/export/errors'
+import { loadParquet } from '../../lib/export/parquet'
+import { writePart } from '../../lib/export/write-part'
 import { archivedAt, insertRooms, later, type Row, shanghai } from '../analytics/rows'
 import { type CommandLine, installCommandLine } from '../support/command-line'
 import { createTestDatabase, postgresVersions, type TestDatabase } from '../support/database'
@@ -177,6 +181,40 @@ describe('of a database', () => {
     const [bounded] = await askDuckDb(`
       select count(*) as n from '${file}' where first_join_at > '2026-03-02 01:00:02+00' and user_id = 's1099' and hand_ups = 0`)
     expect(bounded).toEqual({ n: 1n })
+  })
+
+  test('columns whose values repeat, come in runs or are all different are written whole', async () => {
+    // Whether a column repeats itself is decided early.
+    const query = `
+      select n, -n as "different", n / 30 as "in runs", n % 7 as "repeating", (n * 7919 % 5000)::int as "late",
+        n * 2654435761 - 16000000000000 as "large", n || ' 你好' as "texts", 'room ' || n / 30 as "texts in runs",
+        md5((n % 5000)::text) as "late texts", case when n < 5000 then n / 7.0::float8 else 0 end as "floats"
+      from generate_series(1::bigint, 12000) as n`
+    const path = join(newDirectory(), 'part-0.parquet')
+    const client = new pg.Client({ connectionString: database.url, types: { getTypeParser: () => String } })
+    await client.connect()
+    const { fields, rows } = await client.query<Record<string, string>>(query)
+    const columns = fields.map(({ name, dataTypeID }) => ({ name, type: dataTypeID }))
+    await writePart(await loadParquet(), {
+      ...{
+        path,
+        columns,
+        metadata: [],
+        createdBy: 'test',
+        rowGroup: { rows: 10_000, bytes: 1e9 },
+        onRows: () => undefined,
+      },
+      rows: client.query(to(`copy (${query}) to stdout (format binary)`)),
+    })
+    await client.end()
+    const written = await askDuckDb(`select * from '${path}' order by n`)
+    const plain = (row: Record<string, unknown>) =>
+      Object.entries(row).map(([name, value]) => (name === 'floats' ? Number(value) : String(value)))
+    expect(written.map(plain)).toEqual(rows.map(plain))
+    const dictionaries = await askDuckDb(`
+      select path_in_schema as name from parquet_metadata('${path}')
+      where row_group_id = 0 and dictionary_page_offset is not null`)
+    expect(dictionaries.map(({ name }) => name)).toEqual(['in runs', 'repeating', 'texts in runs', 'floats'])
   })
 
   test('only months that changed are written again, and those without rooms are removed', async () => {
