@@ -22,16 +22,13 @@ export function coursesChart(
   if (!lowest || !highest) return undefined
   const { courses: words } = texts
   const bars = rated.slice(0, MOST_BARS)
-  const summary =
-    rated.length === 1
-      ? words.one(lowest.name, format.percent(lowest.rate))
-      : words.summary(
-          format.number(coursesInAll),
-          format.percent(lowest.rate),
-          lowest.name,
-          format.percent(highest.rate),
-          highest.name,
-        )
+  const [low, high] = [format.percent(lowest.rate), format.percent(highest.rate)]
+  const summaryOf = () => {
+    const count = format.number(coursesInAll)
+    if (rated.length === 1) return words.one(lowest.name, low)
+    return low === high ? words.same(count, low) : words.summary(count, low, lowest.name, high, highest.name)
+  }
+  const summary = summaryOf()
   return {
     id: 'courses',
     title: words.title,

@@ -215,7 +215,6 @@ export const english = {
     atRisk: 'At risk',
     atRiskNote: 'students, course by course',
     late: 'Late',
-    leftEarly: 'Left early',
     times: 'times',
   },
   weeks: {
@@ -224,6 +223,7 @@ export const english = {
     summary: (rate: string, lowest: string, lowestWeek: string, highest: string, highestWeek: string) =>
       `${rate} in all; lowest ${lowest} (${lowestWeek}), highest ${highest} (${highestWeek}).`,
     one: (rate: string, week: string) => `${rate} (${week}).`,
+    same: (rate: string) => `${rate} throughout.`,
     weekOf: (day: string) => `week of ${day}`,
     week: 'Week of',
     month: 'Month',
@@ -234,6 +234,7 @@ export const english = {
     summary: (count: string, lowest: string, lowestCourse: string, highest: string, highestCourse: string) =>
       `${counted(count, 'course')}: attendance from ${lowest} (${lowestCourse}) to ${highest} (${highestCourse}).`,
     one: (course: string, rate: string) => `${course}: ${rate}.`,
+    same: (count: string, rate: string) => `${counted(count, 'course')}: attendance is ${rate} in each.`,
     shown: (shown: string) => `Drawn are the ${shown} with the lowest.`,
     noRates: 'No course has a list of who should come, so there is no rate to draw.',
     more: (shown: string, all: string) => `These are the ${shown} of ${all} courses with the most classes.`,
@@ -267,7 +268,7 @@ export const english = {
     why: 'Why',
     absenceReason: (rate: string) => `missed ${rate}`,
     missedReason: (count: string) => `missed the last ${count}`,
-    trendReason: (points: string) => `stays shorter, by ${points} points`,
+    trendReason: (points: string) => `time present fell by ${points} points`,
     more: (shown: string, all: string) => `These are the ${shown} of ${all} who miss most.`,
   },
   completeness: {
@@ -275,6 +276,7 @@ export const english = {
     all: (count: string) => `${classes(count)} ended in this time, and every one is archived.`,
     some: (archived: string, ended: string) =>
       `${classes(ended)} ended in this time, and ${archived} of them ${be(archived)} archived.`,
+    allCourses: 'These are classes of all courses.',
     nothing: 'No class is known to have ended in this time.',
     day: 'Day',
     week: 'Week of',

@@ -192,7 +192,6 @@ export const chinese: Messages = {
     atRisk: '风险学生',
     atRiskNote: '按课程分别计算',
     late: '迟到',
-    leftEarly: '早退',
     times: '人次',
   },
   weeks: {
@@ -201,6 +200,7 @@ export const chinese: Messages = {
     summary: (rate, lowest, lowestWeek, highest, highestWeek) =>
       `总体 ${rate}；最低 ${lowest}（${lowestWeek}），最高 ${highest}（${highestWeek}）。`,
     one: (rate, week) => `${week}：${rate}。`,
+    same: (rate) => `各期均为 ${rate}。`,
     weekOf: (day) => `${day}起的一周`,
     week: '周（周一）',
     month: '月份',
@@ -211,6 +211,7 @@ export const chinese: Messages = {
     summary: (count, lowest, lowestCourse, highest, highestCourse) =>
       `共 ${count} 门课程：最低 ${lowest}（${lowestCourse}），最高 ${highest}（${highestCourse}）。`,
     one: (course, rate) => `${course}：${rate}。`,
+    same: (count, rate) => `共 ${count} 门课程，出勤率均为 ${rate}。`,
     shown: (shown) => `图中为出勤率最低的 ${shown} 门。`,
     noRates: '没有带应到名单的课程，因此没有出勤率可以绘制。',
     more: (shown, all) => `此处为 ${all} 门课程中课堂最多的 ${shown} 门。`,
@@ -250,6 +251,7 @@ export const chinese: Messages = {
     title: '归档完整性',
     all: (count) => `这段时间内结束的课堂共 ${count} 个，均已归档。`,
     some: (archived, ended) => `这段时间内结束的课堂共 ${ended} 个，已归档 ${archived} 个。`,
+    allCourses: '此处包括全部课程的课堂。',
     nothing: '这段时间内没有已结束的课堂。',
     day: '日期',
     week: '周（周一）',

@@ -19,7 +19,7 @@ export interface OverviewData {
 }
 
 export const MOST_COURSES = 100
-export const MOST_AT_RISK = 500
+export const MOST_AT_RISK = 100
 export const MOST_LACKING_DAYS = 31
 
 /** Spans of more than two years are told by months, of more than ten weeks what is archived by weeks. */

@@ -75,7 +75,6 @@ function glance({ totals, atRiskInAll }: OverviewData, format: Format, texts: Me
     { label: words.classes, value: format.number(totals.classes), about: words.hours(format.number(totals.hours)) },
     { label: words.students, value: format.number(totals.students), about: words.studentsNote },
     { label: words.late, value: format.number(totals.late), about: words.times },
-    { label: words.leftEarly, value: format.number(totals.leftEarly), about: words.times },
     { label: words.atRisk, value: format.number(atRiskInAll), about: words.atRiskNote },
   ])}${
     totals.listedClasses < totals.classes &&
@@ -125,12 +124,13 @@ function attendanceColumns<Row extends AttendanceFigures>(
 ): TableColumn<Row>[] {
   const numeric = (title: string, value: (row: Row) => string): TableColumn<Row> => ({ title, value, isNumber: true })
   const share = (value: number | null) => (value === null ? none : format.percent(value))
+  const listed = ({ listedClasses }: Row, count: number) => (listedClasses > 0 ? format.number(count) : none)
   return [
     numeric(columns.classes, ({ classes }) => format.number(classes)),
-    numeric(columns.expected, ({ expected }) => format.number(expected)),
-    numeric(columns.attended, ({ attended }) => format.number(attended)),
+    numeric(columns.expected, (row) => listed(row, row.expected)),
+    numeric(columns.attended, (row) => listed(row, row.attended)),
     numeric(columns.rate, (row) => share(rateOf(row))),
-    numeric(columns.absent, ({ absent }) => format.number(absent)),
+    numeric(columns.absent, (row) => listed(row, row.absent)),
     numeric(columns.late, ({ late }) => format.number(late)),
     numeric(columns.leftEarly, ({ leftEarly }) => format.number(leftEarly)),
     numeric(columns.presence, ({ averagePresentRatio }) => share(averagePresentRatio)),
@@ -158,7 +158,7 @@ async function completeness(data: OverviewData, format: Format, texts: Messages)
   return [
     chart
       ? [
-          html`<p>${chart.summary}</p>
+          html`<p>${chart.summary}${data.course !== null && html` <span class="note">${words.allCourses}</span>`}</p>
 `,
           legend(words.chart, legendOf(data.completeness, format, texts)),
           html`<figure>

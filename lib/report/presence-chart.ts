@@ -61,7 +61,7 @@ export function presenceChart({ presence, thresholds }: ClassData, format: Forma
             },
           },
           {
-            data: { values },
+            data: { values: values.filter(({ label }) => label !== '') },
             mark: { type: 'text', baseline: 'bottom', dy: -3 },
             encoding: { x, y, text: { field: 'label' } },
           },

@@ -85,7 +85,7 @@ async function readFigures(tx: Transaction<Database>, roomId: bigint): Promise<C
 async function readCounts(tx: Transaction<Database>, roomId: bigint): Promise<Pick<ClassData, 'kinds' | 'presence'>> {
   const { rows } = await sql<{ kind: AttendanceKind; tenth: number | null; members: number }>`
     select case when is_student then coalesce(attendance_status, 'unknown') else 'staff' end as kind,
-      least(floor(present_ratio * 10), 9)::int as tenth, count(*)::int as members
+      case when present_ratio < 1 then floor(present_ratio * 10)::int when present_ratio = 1 then 9 end as tenth, count(*)::int as members
     from analytics.fact_attendance
     where room_id = ${roomId}
     group by 1, 2`.execute(tx)

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Database } from '../db/tables'
+import { UsageError } from '../errors'
 import {
   type CourseFigures,
   MOST_AT_RISK,
@@ -54,16 +55,7 @@ export async function readOverview(tx: Transaction<Database>, subject: OverviewS
       group by course
     ) as s using (course)
     order by attended::float8 / nullif(expected, 0) nulls last, course`.execute(tx)
-  const { rows: atRisk } = await sql<StudentAtRisk & { inAll: number }>`
-    select sdk_app_id as "sdkAppId", user_id as "userId", course, risk_level as "riskLevel", risk_reasons as "riskReasons",
-      sessions::int, missed::int, absence_rate::float8 as "absenceRate",
-      average_present_ratio::float8 as "averagePresentRatio", last_missed::int as "lastMissed", trend::float8,
-      count(*) over ()::int as "inAll"
-    from analytics.agg_student_course
-    where risk_level in ('at_risk', 'high') ${course === null ? sql`` : sql`and course = ${course}`}
-      and course in (select course from analytics.fact_room_session where ${within(span)})
-    order by (risk_level = 'high') desc, absence_rate desc, missed desc, course, user_id
-    limit ${MOST_AT_RISK}`.execute(tx)
+  const atRisk = await readAtRisk(tx, span)
   return {
     ...head,
     course,
@@ -78,6 +70,22 @@ export async function readOverview(tx: Transaction<Database>, subject: OverviewS
   }
 }
 
+/** Students of the courses that met in the span. The view works out only the courses it is asked for, if it is told them. */
+async function readAtRisk(tx: Transaction<Database>, span: Span): Promise<(StudentAtRisk & { inAll: number })[]> {
+  const { rows: met } = await sql<{ course: string }>`
+    select distinct course from analytics.dim_room where ${within(span)}`.execute(tx)
+  const { rows } = await sql<StudentAtRisk & { inAll: number }>`
+    select sdk_app_id as "sdkAppId", user_id as "userId", course, risk_level as "riskLevel", risk_reasons as "riskReasons",
+      sessions::int, missed::int, absence_rate::float8 as "absenceRate",
+      average_present_ratio::float8 as "averagePresentRatio", last_missed::int as "lastMissed", trend::float8,
+      count(*) over ()::int as "inAll"
+    from analytics.agg_student_course
+    where course = any(${met.map(({ course }) => course)}) and risk_level in ('at_risk', 'high')
+    order by (risk_level = 'high') desc, absence_rate desc, missed desc, course, user_id
+    limit ${MOST_AT_RISK}`.execute(tx)
+  return rows
+}
+
 type Head = Pick<OverviewData, 'timeZone' | 'from' | 'to' | 'riskSessions'>
 
 async function readHead(tx: Transaction<Database>, { from, to }: OverviewSubject): Promise<Head> {
@@ -88,6 +96,7 @@ async function readHead(tx: Transaction<Database>, { from, to }: OverviewSubject
     from analytics.settings`.execute(tx)
   const [head] = rows
   if (!head) throw new TypeError('There are no settings.')
+  if (head.from >= head.to) throw new UsageError('E_USAGE', '--from has to be before --to.')
   return head
 }
 

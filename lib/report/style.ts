@@ -71,7 +71,7 @@ thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; border-
 .members td:nth-child(1) { color: var(--soft); }
 .risk td:nth-child(n + 5):nth-child(-n + 8) { text-align: right; }
 .risk td:nth-child(1) { color: var(--soft); }
-.risk td:nth-child(3), .risk td:nth-child(9) { white-space: normal; }
+.risk td:nth-child(3), .risk td:nth-child(9) { white-space: normal; min-width: 104px; }
 .columns { columns: 240px; column-gap: 32px; margin: 8px 0 0; padding-left: 0; list-style: none; font-size: 14px; }
 .columns li { break-inside: avoid; padding: 2px 0; }
 .bad { color: var(--partial); font-weight: 600; }

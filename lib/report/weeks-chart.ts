@@ -25,13 +25,15 @@ export function weeksChart(
   const highest = rated.reduce((high, period) => (period.rate > high.rate ? period : high), first)
   const told = (period: { readonly rate: number; readonly start: number }) =>
     [format.percent(period.rate), name(period.start)] as const
+  const summaryOf = () => {
+    if (rated.length === 1) return words.one(...told(first))
+    if (format.percent(lowest.rate) === format.percent(highest.rate)) return words.same(format.percent(total))
+    return words.summary(format.percent(total), ...told(lowest), ...told(highest))
+  }
   return {
     id: 'weeks',
     title: isWeek ? words.title : words.byMonth,
-    summary:
-      rated.length === 1
-        ? words.one(...told(first))
-        : words.summary(format.percent(total), ...told(lowest), ...told(highest)),
+    summary: summaryOf(),
     drawing(width) {
       const padding = { left: 44, top: 20, right: 10, bottom: 24 }
       const starts = allStarts(periods, periodLength)
@@ -64,7 +66,7 @@ export function weeksChart(
         layer: [
           { data: { values }, mark: { type: 'bar', fill: 'var(--present)' }, encoding: { x, y } },
           {
-            data: { values },
+            data: { values: values.filter(({ label }) => label !== '') },
             mark: { type: 'text', baseline: 'bottom', dy: -3 },
             encoding: { x, y, text: { field: 'label' } },
           },

@@ -76,3 +76,29 @@ export async function insertClass(
       1, 1, '', '2026-03-02T01:00Z', '2026-03-02T01:00Z'
     from archive.member_records where room_id = ${roomId}`.execute(db)
 }
+
+/** Two courses, twice a week for four weeks of April 2026: 8 classes each, the first of 20 students, each of one more. */
+export async function insertMonth(db: Kysely<Database>): Promise<void> {
+  const courses = ['物理 <甲班>', 'English 1']
+  for (let lesson = 0; lesson < 8; lesson++) {
+    for (const [index, course] of courses.entries()) {
+      const startedAt = new Date(Date.UTC(2026, 3, 6 + 7 * Math.floor(lesson / 2) + 3 * (lesson % 2), 1 + index))
+      await insertClass(db, {
+        roomId: BigInt(5000 + lesson * 2 + index),
+        students: 20 + lesson,
+        name: `${course} 第${lesson + 1}讲`,
+        startedAt,
+        endedAt: new Date(startedAt.getTime() + 45 * 60_000),
+      })
+    }
+  }
+  // All ended as LCIC lists them; one is not archived yet.
+  await sql`
+    insert into archive.jobs (room_id, sdk_app_id, state, due_at, hinted_by, ended_at, archived_at, deadline_at)
+    select room_id, sdk_app_id, 'archived', null::timestamptz, 'sweep', real_end_at, archived_at, real_end_at + interval '180 days'
+    from archive.rooms where room_id between 5000 and 5015
+    union all
+    select 5016, 1400000001, 'pending', '2026-04-27T03:00Z', 'sweep', '2026-04-27T02:45Z', null, '2026-09-20T00:00Z'`.execute(
+    db,
+  )
+}
