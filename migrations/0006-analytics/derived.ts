@@ -37,23 +37,28 @@ export async function deriveColumns(db: Kysely<unknown>): Promise<void> {
       room_group text;
       subject text;
     begin
+      -- An insert that meets the room becomes an update, which comes here again.
+      if tg_op = 'INSERT' and exists (select from archive.rooms r where r.room_id = new.room_id) then
+        return new;
+      end if;
       new.start_date := (coalesce(new.real_start_at, new.scheduled_start_at)
         at time zone (select time_zone from archive.settings))::date;
       new.length_seconds := date_part('epoch', new.real_end_at - new.real_start_at);
+      -- What members told remains true when they are no longer kept.
+      if new.members_pruned_at is not null then
+        return new;
+      end if;
 
-      select
-        coalesce(bool_or(
-          coalesce(m.group_id, '') <> ''
-          or m.first_join_at is null and coalesce(m.present_seconds, 0) = 0 and coalesce(m.current_state, 0) = 0), false),
-        coalesce(max(m.mic_count) filter (where s.is_student), 0),
-        coalesce(max(m.message_count) filter (where s.is_student), 0),
-        coalesce(max(m.hand_ups) filter (where s.is_student), 0),
-        coalesce(max(m.rewards) filter (where s.is_student), 0),
-        coalesce(max(m.answer_questions) filter (where s.is_student), 0)
-      into new.roster_known, new.most_mics, new.most_messages, new.most_hand_ups, new.most_rewards, new.most_answers
+      new.roster_known := exists (
+        select from archive.member_records m
+        where m.room_id = new.room_id and m.removed_at is null and (m.group_id <> ''
+          or m.first_join_at is null and coalesce(m.present_seconds, 0) = 0 and coalesce(m.current_state, 0) = 0));
+      select coalesce(max(m.mic_count), 0), coalesce(max(m.message_count), 0), coalesce(max(m.hand_ups), 0),
+        coalesce(max(m.rewards), 0), coalesce(max(m.answer_questions), 0)
+      into new.most_mics, new.most_messages, new.most_hand_ups, new.most_rewards, new.most_answers
       from archive.member_records m
-      cross join lateral (select archive.is_student(m.role, m.user_id, new.teacher_id)) as s (is_student)
-      where m.room_id = new.room_id and m.removed_at is null;
+      where m.room_id = new.room_id and m.removed_at is null
+        and archive.is_student(m.role, m.user_id, new.teacher_id);
 
       new.course := null;
       for rule in
