@@ -349,6 +349,41 @@ test('lcic-archive replay --help', async () => {
   `)
 })
 
+test('lcic-archive report --help', async () => {
+  expect(await helpOf('report')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive report [options] [room_id]
+
+    write a report for people, of one class or of all classes of a time, as one HTML
+    file
+
+    Arguments:
+      room_id            the class
+
+    Options:
+      --from <time>      instead of one class: those that started from then on
+      --to <time>        and before then (default: now)
+      --course <course>  only classes of this course
+      --out <file>       where to write it; - for stdout (default: report-….html
+                         here)
+      --lang <language>  default: by LC_ALL or LANG (choices: "en", "zh")
+      --names            show the names of members, which are personal data
+      -h, --help         display help for command
+
+    The file needs nothing else: open it in any browser, send it, print it. Without --names members are shown by their ids.
+    It reads schema analytics: role lcic_reader is enough, and lcic_pii_reader besides for --names.
+
+    Times without a zone are those of the school (time_zone in analytics.settings); 7d is so long ago.
+
+    Exit code: 0 done, 1 the class is not in the archive, 2 usage or configuration, 3 the database is out of reach.
+
+    Examples:
+      $ lcic-archive report 312345678
+      $ lcic-archive report --from 2026-03-01 --to 2026-04-01 --lang zh --out march.html
+
+    "
+  `)
+})
+
 test('lcic-archive sql --help', async () => {
   expect(await helpOf('sql')).toMatchInlineSnapshot(`
     "Usage: lcic-archive sql [options] [query]
