@@ -29,7 +29,11 @@ const memory = '/dev/shm'
 /** Bytes. The databases that are there at one time, and the servers' logs of changes, stay well below. */
 const MOST_DATA = 4 * 1024 ** 3
 /** Nothing here has to outlive a crash of the machine. */
-const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' }
+const settings = {
+  ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' },
+  // For subscribers.
+  wal_level: 'logical',
+}
 
 /** Both servers, new and empty, for the time of a test run; at its end all that was logged is looked through. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
