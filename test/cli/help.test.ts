@@ -409,6 +409,36 @@ test('lcic-archive sql --help', async () => {
   `)
 })
 
+test('lcic-archive export --help', async () => {
+  expect(await helpOf('export')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive export [options]
+
+    write attendance and classes to Parquet files, for a lakehouse; only months that
+    changed
+
+    Options:
+      --out <dir>    where to; created if absent
+      --from <time>  months from then on: a date in the time zone of the settings,
+                     or see sweep
+      --to <time>    months up to then
+      --json         print one JSON document
+      -h, --help     display help for command
+
+    Writes analytics.fact_attendance, dim_room and fact_room_session, each as DIR/<table>/month=YYYY-MM/part-0.parquet by the month
+    that classes started in, compressed with zstd. Months that have not changed since they were written are left as they are, and
+    files of months that no class is left in are removed. Each file is put into its place whole, in one step: stop it whenever you
+    like and start it again. A role that may only read schema analytics is enough, and gets what it sees there.
+
+    Exit code: 0 all is written, 1 there is no room for it, 2 usage or configuration, 3 the database is out of reach.
+
+    Examples:
+      $ lcic-archive export --out /data/lcic
+      $ lcic-archive export --out /data/lcic --from 2026-03-01 --to 2026-04-01 --json
+
+    "
+  `)
+})
+
 test('lcic-archive docs --help', async () => {
   expect(await helpOf('docs')).toMatchInlineSnapshot(`
     "Usage: lcic-archive docs [options]
