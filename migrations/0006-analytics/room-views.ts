@@ -51,13 +51,11 @@ export const roomViews: Readonly<Record<string, View>> = {
       changed_at: 'When the class or any of its members last changed in the archive.',
     },
     query: `
-      select s.room_id, s.sdk_app_id, s.room_name, s.course, s.teacher_id, s.room_type, s.room_type_label,
-        r.scheduled_start_at, r.scheduled_end_at, s.started_at, s.started_at_local, s.ended_at, s.ended_at_local,
-        s.start_date, s.week_start, s.month_start, s.length_seconds, s.roster_known, r.total as records,
-        r.peak_member_number as peak_members, r.member_number as online_members, r.message_count, r.mic_count,
-        r.erased as erased_members, r.members_pruned_at, r.revision, r.archived_at, r.changed_at
-      from archive.sessions s
-      join archive.rooms r using (room_id)`,
+      select room_id, sdk_app_id, room_name, course, teacher_id, room_type, room_type_label, scheduled_start_at,
+        scheduled_end_at, started_at, started_at_local, ended_at, ended_at_local, start_date, week_start, month_start,
+        length_seconds, roster_known, records, peak_members, online_members, message_count, mic_count, erased_members,
+        members_pruned_at, revision, archived_at, changed_at
+      from archive.sessions`,
   },
 
   fact_room_session: {
@@ -105,10 +103,9 @@ export const roomViews: Readonly<Record<string, View>> = {
         case when s.roster_known then f.attended::float8 / nullif(f.judged, 0) end as attendance_rate,
         case when s.roster_known then f.joined::float8 / nullif(f.expected, 0) end as join_rate,
         f.late::float8 / nullif(f.joined, 0) as late_rate, f.average_present_ratio, f.average_engagement,
-        r.peak_member_number as peak_members, r.member_number as online_members, r.message_count, r.mic_count,
-        f.hand_ups, f.rewards, f.answers, r.archived_at, r.changed_at
+        s.peak_members, s.online_members, s.message_count, s.mic_count, f.hand_ups, f.rewards, f.answers, s.archived_at,
+        s.changed_at
       from archive.sessions s
-      join archive.rooms r using (room_id)
       cross join lateral (
         select count(*) filter (where a.is_student) as expected,
           count(*) filter (where a.is_student and a.joined) as joined,

@@ -43,7 +43,6 @@ export const trustViews: Readonly<Record<string, View>> = {
         union all
         select s.room_id, s.sdk_app_id, s.start_date, null, f.finding, f.lcic_value, f.archive_value
         from archive.sessions s
-        join archive.rooms r using (room_id)
         cross join lateral (
           select count(*) as records, count(*) filter (where a.joined) as joined, sum(a.message_count) as messages,
             sum(a.mic_count) as mics, array_agg(a.first_join_at order by a.first_join_at) filter (where v.is_whole) as joins,
@@ -59,16 +58,16 @@ export const trustViews: Readonly<Record<string, View>> = {
           from unnest(m.joins) with ordinality as j (at, number)
         ) as w
         cross join lateral (values
-          ('records_disagree', r.total - r.erased - coalesce((
-            select duplicates from archive.runs where runs.room_id = r.room_id and runs.attempt = r.attempt), 0), m.records,
+          ('records_disagree', s.records - s.erased_members - coalesce((
+            select duplicates from archive.runs where runs.room_id = s.room_id and runs.attempt = s.attempt), 0), m.records,
             true),
-          ('online_disagrees', r.member_number::bigint, m.joined, r.erased = 0),
-          ('messages_disagree', r.message_count::bigint, m.messages, r.erased = 0),
-          ('mics_disagree', r.mic_count::bigint, m.mics, r.erased = 0),
-          ('peak_above_sweep', r.peak_member_number::bigint, case when r.peak_member_number > w.peak then w.peak else r.peak_member_number end, r.erased = 0),
-          ('peak_below_sweep', r.peak_member_number::bigint, case when r.peak_member_number < w.peak then w.peak else r.peak_member_number end, r.erased = 0)
+          ('online_disagrees', s.online_members::bigint, m.joined, s.erased_members = 0),
+          ('messages_disagree', s.message_count::bigint, m.messages, s.erased_members = 0),
+          ('mics_disagree', s.mic_count::bigint, m.mics, s.erased_members = 0),
+          ('peak_above_sweep', s.peak_members::bigint, case when s.peak_members > w.peak then w.peak else s.peak_members end, s.erased_members = 0),
+          ('peak_below_sweep', s.peak_members::bigint, case when s.peak_members < w.peak then w.peak else s.peak_members end, s.erased_members = 0)
         ) as f (finding, lcic_value, archive_value, is_comparable)
-        where r.members_pruned_at is null and f.is_comparable and f.lcic_value <> f.archive_value
+        where s.members_pruned_at is null and f.is_comparable and f.lcic_value <> f.archive_value
       ) as q
       join (values
         ('peak_above_sweep', 'peak higher than possible', 'contradiction',
