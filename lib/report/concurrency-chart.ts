@@ -55,20 +55,30 @@ export function concurrencyChart(data: ClassData, format: Format, texts: Message
           ]),
           ...(peakMembers === null
             ? []
-            : peakRule(peakMembers, texts.concurrency.peak(format.number(peakMembers)), inner, y)),
+            : peakRule(peakMembers, highest.members, {
+                inner,
+                y,
+                label: texts.concurrency.peak(format.number(peakMembers)),
+              })),
         ],
       }
     },
   }
 }
 
-function peakRule(members: number, label: string, inner: number, y: object): object[] {
+/** LCIC's peak as a line, and its label on the side where the curve is not. */
+function peakRule(
+  members: number,
+  highest: number,
+  { inner, y, label }: { readonly inner: number; readonly y: object; readonly label: string },
+): object[] {
   const data = { values: [{ members, label }] }
+  const side = members > highest ? { baseline: 'bottom', dy: -4 } : { baseline: 'top', dy: 5 }
   return [
     { data, mark: { type: 'rule', stroke: 'var(--ink)', strokeWidth: 1.2, strokeDash: [8, 3] }, encoding: { y } },
     {
       data,
-      mark: { type: 'text', align: 'center', baseline: 'bottom', dy: -4 },
+      mark: { type: 'text', align: 'center', ...side },
       encoding: { x: { value: inner / 2 }, y, text: { field: 'label' } },
     },
   ]

@@ -51,7 +51,7 @@ export const english = {
     status: 'Students by attendance',
     joined: 'Joined',
     joinedNote: 'students',
-    notMeasured: 'The length of this class is not known, so nobody’s share of it is either.',
+    notMeasured: 'The length of this class is zero or not known, so nobody’s share of it can be told.',
     attended: 'Attended',
     attendedOf: (joined: string) => `of ${joined} who joined; LCIC had no list of who should come`,
     presence: 'Time present',

@@ -46,7 +46,7 @@ export const chinese: Messages = {
     status: '学生出勤分布',
     joined: '进入课堂',
     joinedNote: '学生人数',
-    notMeasured: '课堂时长未知，因此无法计算在线时长的比例。',
+    notMeasured: '课堂时长为零或未知，因此无法计算在线时长的比例。',
     attended: '出勤',
     attendedOf: (joined) => `进入课堂 ${joined} 人；LCIC 没有应到名单`,
     presence: '平均在线时长',

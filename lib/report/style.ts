@@ -54,7 +54,7 @@ summary { color: var(--accent); cursor: pointer; padding: 2px 0; width: fit-cont
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; line-height: 1.4; font-variant-numeric: tabular-nums; }
 th, td { padding: 5px 6px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--faint); overflow-wrap: normal; }
-tbody th { font-weight: 500; min-width: 96px; overflow-wrap: anywhere; }
+tbody th { font-weight: 500; min-width: 112px; overflow-wrap: anywhere; }
 tbody small { color: var(--soft); font-size: 12px; font-weight: 400; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; border-bottom: 1px solid var(--line); }
 .n { text-align: right; white-space: nowrap; }

@@ -51,7 +51,7 @@ export function boundLabels(
     .filter(({ at }) => at !== null && at >= span.from && at <= span.to)
     .map(({ at, label, align }) => ({
       data: { values: [{ at, label }] },
-      mark: { type: 'text', align, baseline: 'bottom', dx: align === 'left' ? -2 : 2, fill: 'var(--soft)' },
+      mark: { type: 'text', align, baseline: 'bottom', dx: align === 'left' ? 0 : -4, fill: 'var(--soft)' },
       encoding: { x: { field: 'at', type: 'quantitative' }, y: { value: -4 }, text: { field: 'label' } },
     }))
 }

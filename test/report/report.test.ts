@@ -195,7 +195,7 @@ describe('a class report', () => {
     await insertClass(db, { roomId: 32n, students: 12, startedAt: null, endedAt: null })
     const noTimes = await classOf(32n)
     expect(textOf(noTimes)).toContain('LCIC gave neither start nor end')
-    expect(textOf(noTimes)).toContain('The length of this class is not known')
+    expect(textOf(noTimes)).toContain('The length of this class is zero or not known')
     expect(textOf(noTimes)).not.toMatch(/Attendance \d|NaN|undefined|null|Invalid/)
     expect(charts(noTimes).at(-1)?.marks).toHaveLength(12)
     expect(charts(noTimes).at(-1)?.texts).not.toContain('start')
