@@ -3,9 +3,10 @@ import { Command, InvalidArgumentError } from 'commander'
 import { version } from '../../package.json'
 import { systemClock } from '../clock'
 import { readConfig } from '../config'
+import { UsageError } from '../errors'
 import type { ExportProgress, ExportReport, WrittenPart } from '../export'
 import { moment } from './arguments'
-import { counted, print, printJson, remark, seconds, table } from './output'
+import { counted, print, printable, printJson, remark, seconds, table } from './output'
 import { isWanted, LINE_EVERY_MS } from './progress'
 import { openDatabase } from './session'
 import { interruption } from './signals'
@@ -41,6 +42,9 @@ Examples:
     )
     .action(async ({ out, from, to, json }: ExportArguments) => {
       const config = readConfig()
+      if (typeof from === typeof to && from && to && from >= to) {
+        throw new UsageError('E_USAGE', `--from ${printable(from)} is not before --to ${printable(to)}.`)
+      }
       await using session = await openDatabase(config, { reads: 'analytics' })
       const startedAt = performance.now()
       const progress = showProgress(config.logLevel)
