@@ -1,7 +1,5 @@
 import { visible } from './html'
 
-const segmenter = new Intl.Segmenter()
-
 /** As much of a text as fits so many columns of a chart. */
 export function shortened(text: string, columns: number): string {
   const clean = visible(text)
@@ -22,7 +20,8 @@ export function columnsOf(text: string): number {
 }
 
 function charactersOf(text: string): string[] {
-  return [...segmenter.segment(text)].map(({ segment }) => segment)
+  // Made here: the first one takes long, and most commands need none.
+  return [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment)
 }
 
 function widthOf(character: string): number {
