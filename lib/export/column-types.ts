@@ -1,6 +1,7 @@
 import type { SchemaElement } from 'hyparquet'
 import { BooleanColumn, type Column, ValueColumn } from './column'
-import { NumberDictionary, type NumberKind, type Shift, TextDictionary } from './dictionary'
+import { NumberDictionary, type NumberKind, type Shift } from './number-dictionary'
+import { TextDictionary } from './text-dictionary'
 
 /** The column of a view, by the object id of its PostgreSQL type; `undefined` for a type that no view has. */
 export function columnOf(name: string, type: number): Column | undefined {
