@@ -139,11 +139,11 @@ export const peopleViews: Readonly<Record<string, View>> = {
           when 'high' then 'high risk' end as risk_level_label,
         j.risk_reasons, j.first_session_at, j.last_session_at
       from (
-        select c.*,
+        select c.*, t.trend, t.last_missed,
           case when c.sessions < s.risk_sessions then '{}' else array_remove(array[
             case when c.absence_rate >= s.risk_absence then 'absence' end,
-            case when c.last_missed >= s.risk_missed then 'missed_last' end,
-            case when c.trend <= s.risk_trend then 'trend' end], null) end as risk_reasons,
+            case when t.last_missed >= s.risk_missed then 'missed_last' end,
+            case when t.trend <= s.risk_trend then 'trend' end], null) end as risk_reasons,
           s.risk_sessions, s.high_risk_absence
         from (
           select n.sdk_app_id, n.course, n.user_id, count(*) as sessions,
@@ -152,27 +152,27 @@ export const peopleViews: Readonly<Record<string, View>> = {
             count(*) filter (where n.left_early) as left_early,
             count(*) filter (where not n.attended)::numeric / count(*) as absence_rate,
             avg(n.present_ratio) as average_present_ratio,
-            case when count(*) >= 2 * max(n.trend_sessions) then round((
-              avg(n.present_ratio) filter (where n.newest <= n.trend_sessions)
-              - avg(n.present_ratio) filter (where n.newest between n.trend_sessions + 1 and 2 * n.trend_sessions)
-            )::numeric, 6) end as trend,
-            coalesce(min(n.newest) filter (where n.attended) - 1, count(*)) as last_missed,
+            array_agg(n.attended order by n.started_at desc nulls last, n.room_id desc) as attended_each,
+            array_agg(n.present_ratio order by n.started_at desc nulls last, n.room_id desc) as present_ratios,
             min(n.started_at) as first_session_at, max(n.started_at) as last_session_at
           from (
-            -- Sorted by what is quick to compare first; and by what is counted last, so that it is worked out before.
-            select a.sdk_app_id, a.course, a.user_id, a.attended, a.no_show, a.is_late, a.left_early, a.present_ratio,
-              a.started_at, s.trend_sessions, hashtext(a.user_id) as user_hash,
-              row_number() over (
-                partition by hashtext(a.user_id), a.user_id, a.sdk_app_id, a.course
-                order by a.started_at desc nulls last, a.room_id desc,
-                  a.attended, a.no_show, a.is_late, a.left_early, a.present_ratio) as newest
-            from archive.attendance a
-            cross join archive.settings s
-            where a.attended is not null
+            -- In the order that is needed, of what is quick to compare first, and several processes can sort at once.
+            select sdk_app_id, course, user_id, room_id, attended, no_show, is_late, left_early, present_ratio, started_at,
+              hashtext(user_id) as user_hash
+            from archive.attendance
+            where attended is not null
+            order by user_hash, user_id, sdk_app_id, course, started_at desc nulls last, room_id desc
           ) as n
           group by n.user_hash, n.user_id, n.sdk_app_id, n.course
         ) as c
         cross join archive.settings s
+        cross join lateral (select
+          case when c.sessions >= 2 * s.trend_sessions then round((
+            (select avg(r) from unnest(c.present_ratios[1:s.trend_sessions]) as r)
+            - (select avg(r) from unnest(c.present_ratios[s.trend_sessions + 1:2 * s.trend_sessions]) as r)
+          )::numeric, 6) end as trend,
+          coalesce(array_position(c.attended_each, true) - 1, c.sessions) as last_missed
+        ) as t
       ) as j
       cross join lateral (select
         case when j.sessions < j.risk_sessions then null when j.risk_reasons = '{}' then 'none'
