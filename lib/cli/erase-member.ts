@@ -27,17 +27,17 @@ export function eraseMemberCommand(): Command {
     .addHelpText(
       'after',
       `
-Deleted are the member's records and their earlier values, the same records in raw pages, and his id where rooms name him
-as their teacher, in messages, and in fields that LCIC may have added (ids of six characters or more). Figures of rooms
-stay; rooms.erased says how many records a room lacks. Stored callbacks lose all but event, time, app and room. A digest
+Deleted are the member's records and their earlier values, the same records in raw pages, and the id where rooms name it as
+their teacher's, in messages, and in fields that LCIC may have added (ids of six characters or more). Figures of rooms stay;
+rooms.erased says how many records a room lacks. Stored callbacks lose all but event, time, app and room. A digest
 of the id is kept in archive.erasures: what LCIC sends of the member from now on is left out, whoever archives, sweeps or
 replays. Workers may go on meanwhile. Stop it whenever you like and give the same id again: it goes on.
 
 Where ARCHIVE_PERSONAL_DATA is not keep, set it and ARCHIVE_PSEUDONYM_KEY as the workers have them.
 
-Not found, and not touched: his name elsewhere, such as in the name of a class; backups, replicas by other means, logs of
-the server, exported files and reports. The disk space is free, and overwritten, once PostgreSQL has vacuumed the tables.
-It takes a login in lcic_migrator, which owns the archive.
+Not found, and not touched: the member's name elsewhere, such as in the name of a class; backups, logs of the server,
+reports, and exported files (run \`export\` again: the rooms have changed). What was deleted leaves the disk once PostgreSQL
+has vacuumed the tables. It takes a login in lcic_migrator, which owns the archive.
 
 Exit code: 0 done, 1 not finished, 2 usage or configuration, 3 the database is out of reach.
 

@@ -182,12 +182,23 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
     expect(await replayRoom(db, untouched.roomId)).toMatchObject({ records: 1, removed: 2 })
     expect(valuesWith(await dumpArchive(db), personal)).toEqual([])
     expect(await eraseIn(archive)).toMatchObject({ rooms: 0, members: 0, records: 0, taught: 0, callbacks: 0 })
+
+    // One that is stopped when all rooms of a portion are done does not look through them again.
+    const stop = new AbortController()
+    const pupil = { userId: 'pupil-0', signal: stop.signal, onProgress: () => stop.abort(new Error('stopped')) }
+    await expect(eraseIn(archive, pupil)).rejects.toThrow('stopped')
+    expect(await unfinishedErasures(db)).toBe(1)
+    expect(valuesWith(await dumpArchive(db), ['pupil-0', 'Pupil 0'])).toEqual([])
+    await sql`update archive.raw_pages set figures = '{"x":"pupil-0"}' where room_id = ${untouched.roomId}`.execute(db)
+    expect(await eraseIn(archive, { userId: 'pupil-0' })).toMatchObject({ rooms: 0 })
+    expect(await unfinishedErasures(db)).toBe(0)
   })
 
   test('a worker that is pulling pages lands none with a member who is erased meanwhile', async () => {
     const { db, school, context } = archive
     const userId = 'meanwhile-1'
     const crowd = others(1500)
+    await sql`delete from archive.erasures`.execute(db)
     for (const [index, page] of [
       [0, 1],
       [1400, 2],

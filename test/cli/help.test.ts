@@ -324,6 +324,74 @@ test('lcic-archive retry --help', async () => {
   `)
 })
 
+test('lcic-archive erase-member --help', async () => {
+  expect(await helpOf('erase-member')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive erase-member [options] <user_id>
+
+    delete all that the archive holds of a member, for good
+
+    Arguments:
+      user_id             as LCIC has it, or as the archive has it
+
+    Options:
+      --app <sdk_app_id>  only as a member of this app; otherwise of every app
+      --plan              only say what would be deleted
+      --json              print one JSON document
+      -h, --help          display help for command
+
+    Deleted are the member's records and their earlier values, the same records in raw pages, and the id where rooms name it as
+    their teacher's, in messages, and in fields that LCIC may have added (ids of six characters or more). Figures of rooms stay;
+    rooms.erased says how many records a room lacks. Stored callbacks lose all but event, time, app and room. A digest
+    of the id is kept in archive.erasures: what LCIC sends of the member from now on is left out, whoever archives, sweeps or
+    replays. Workers may go on meanwhile. Stop it whenever you like and give the same id again: it goes on.
+
+    Where ARCHIVE_PERSONAL_DATA is not keep, set it and ARCHIVE_PSEUDONYM_KEY as the workers have them.
+
+    Not found, and not touched: the member's name elsewhere, such as in the name of a class; backups, logs of the server,
+    reports, and exported files (run \`export\` again: the rooms have changed). What was deleted leaves the disk once PostgreSQL
+    has vacuumed the tables. It takes a login in lcic_migrator, which owns the archive.
+
+    Exit code: 0 done, 1 not finished, 2 usage or configuration, 3 the database is out of reach.
+
+    Examples:
+      $ lcic-archive erase-member stu-000123 --plan
+      $ lcic-archive erase-member stu-000123
+      $ lcic-archive erase-member stu-000123 --app 1400000001 --json
+
+    "
+  `)
+})
+
+test('lcic-archive prune --help', async () => {
+  expect(await helpOf('prune')).toMatchInlineSnapshot(`
+    "Usage: lcic-archive prune [options]
+
+    delete what was kept long enough: raw pages, members, callbacks
+
+    Options:
+      --plan      only say how much would be deleted
+      --json      print one JSON document
+      -h, --help  display help for command
+
+    ARCHIVE_KEEP_RAW_PAGES says how long raw pages are kept, from when they were fetched: without them a room cannot be replayed.
+    ARCHIVE_KEEP_MEMBERS says how long members are kept, from the end of the class, with their earlier values and raw pages: the
+    room keeps its own figures, rooms.members_pruned_at says since when, and its members are not asked for again, by no command.
+    Both are durations such as 365d, or off, the default: kept for ever. ARCHIVE_KEEP_CALLBACKS is 90d unless it is set.
+
+    Rooms that are still to be read, or read again, are passed over. Nothing prunes by itself: run it once a day. Stop it whenever
+    you like; the next run goes on. It takes a login in lcic_migrator, which owns the archive.
+
+    Exit code: 0 done, 2 usage or configuration, 3 the database is out of reach.
+
+    Examples:
+      $ ARCHIVE_KEEP_MEMBERS=1095d lcic-archive prune --plan
+      $ lcic-archive prune
+      30 3 * * * lcic-archive prune    # in a crontab: every night at half past three
+
+    "
+  `)
+})
+
 test('lcic-archive replay --help', async () => {
   expect(await helpOf('replay')).toMatchInlineSnapshot(`
     "Usage: lcic-archive replay [options] [room_id...]
