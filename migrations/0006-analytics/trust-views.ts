@@ -105,16 +105,10 @@ export const trustViews: Readonly<Record<string, View>> = {
       lag_seconds_p95: 'The time within which 95 of 100 were.',
     },
     query: `
-      select nullif(a.app, 0) as sdk_app_id, r.last_room_ended_at, r.last_archived_at, s.swept_from, s.swept_until,
+      select v.sdk_app_id, r.last_room_ended_at, r.last_archived_at, s.swept_from, s.swept_until,
         s.finished_at as last_sweep_finished_at, coalesce(j.waiting_rooms, 0) as waiting_rooms, j.oldest_due_at,
         r.lag_seconds_p50, r.lag_seconds_p95
       from (
-        select coalesce(sdk_app_id, 0) as app from archive.sweeps
-        union select coalesce(sdk_app_id, 0) from archive.rooms
-        union select coalesce(sdk_app_id, 0) from archive.jobs
-      ) as a
-      left join archive.sweeps s on s.sdk_app_id = a.app
-      left join (
         select coalesce(sdk_app_id, 0) as app, max(real_end_at) as last_room_ended_at, max(archived_at) as last_archived_at,
           percentile_cont(0.5) within group (order by lag) as lag_seconds_p50,
           percentile_cont(0.95) within group (order by lag) as lag_seconds_p95
@@ -125,17 +119,18 @@ export const trustViews: Readonly<Record<string, View>> = {
           from archive.rooms
         ) as lags
         group by 1
-      ) as r using (app)
-      left join (
-        select coalesce(sdk_app_id, 0) as app, count(*) filter (where ended) as waiting_rooms,
-          min(due_at) filter (where due_at <= now()) as oldest_due_at
-        from (
-          select sdk_app_id, due_at, due_at <= now() or coalesce(ended_at <= now(), false) as ended
-          from archive.jobs where state = 'pending'
-        ) as pending
+      ) as r
+      full join (
+        select coalesce(sdk_app_id, 0) as app,
+          count(*) filter (where state = 'pending' and (due_at <= now() or ended_at <= now())) as waiting_rooms,
+          min(due_at) filter (where state = 'pending' and due_at <= now()) as oldest_due_at
+        from archive.jobs
         group by 1
       ) as j using (app)
-      cross join lateral (select nullif(a.app, 0) as sdk_app_id) as v
+      full join (
+        select sdk_app_id as app, swept_from, swept_until, finished_at from archive.sweeps
+      ) as s using (app)
+      cross join lateral (select nullif(app, 0) as sdk_app_id) as v
       where ${isVisible('v')}`,
   },
 

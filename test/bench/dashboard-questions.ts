@@ -9,7 +9,7 @@ export interface Question {
   readonly sql: string
   /** How long it may take. */
   readonly limitMs: number
-  /** What it cannot be answered without: the rooms in question, or their members as well. */
+  /** What it cannot be answered without: the rooms in question, their members as well, or all jobs and as many rooms. */
   readonly needs: 'nothing' | 'rooms' | 'members' | 'jobs'
 }
 
@@ -71,7 +71,7 @@ export const questions: readonly Question[] = [
     room: 'select * from data_quality where room_id = $1',
     school: 'select finding, count(*) from data_quality group by finding',
   }),
-  ...ask('data_freshness', 'rooms', { school: 'select * from data_freshness' }),
+  ...ask('data_freshness', 'jobs', { school: 'select * from data_freshness' }),
   ...ask('archive_completeness', 'jobs', {
     week: 'select * from archive_completeness where end_date >= $1::date and end_date < $1::date + 7 order by end_date',
     school: 'select * from archive_completeness where not is_complete order by end_date',

@@ -29,7 +29,10 @@ export interface Plan {
 
 /** Adds up what the nodes of a plan did; a node's buffers include those of the nodes below it. */
 export function planCost({ Plan: top, 'Execution Time': executionMs }: Plan): PlanCost {
-  const scans = nodesOf(top).filter((node) => node['Relation Name'] !== undefined && node['Actual Loops'])
+  // What the catalogue says of roles is read as well, and no matter.
+  const scans = nodesOf(top).filter(
+    (node) => node['Actual Loops'] && node['Relation Name'] && !node['Relation Name'].startsWith('pg_'),
+  )
   return {
     buffers: (top['Shared Hit Blocks'] ?? 0) + (top['Shared Read Blocks'] ?? 0),
     scanned: Math.round(scans.reduce((rows, scan) => rows + rowsRead(scan), 0)),
