@@ -34,7 +34,7 @@ export const english = {
     startOnly: (start: string) => `from ${start}, without an end`,
     endOnly: (end: string) => `until ${end}, without a start`,
     scheduled: (start: string, end: string) => `planned ${start} to ${end}`,
-    noName: '(no name)',
+    noName: 'no name',
     zone: (zone: string) => `Times are local times of ${zone}.`,
     footer: (version: string, at: string) => `Written by lcic-archive ${version} on ${at}.`,
     archived: (at: string, revision: string) => `Archived on ${at}, revision ${revision}.`,

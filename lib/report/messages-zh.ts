@@ -31,7 +31,7 @@ export const chinese: Messages = {
     startOnly: (start) => `${start} 开始，无结束时间`,
     endOnly: (end) => `${end} 结束，无开始时间`,
     scheduled: (start, end) => `计划 ${start} 至 ${end}`,
-    noName: '（无名称）',
+    noName: '无名称',
     zone: (zone) => `时间均为 ${zone} 时区的当地时间。`,
     footer: (version, at) => `由 lcic-archive ${version} 于 ${at} 生成。`,
     archived: (at, revision) => `${at} 归档，第 ${revision} 版。`,

@@ -72,6 +72,7 @@ thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; border-
 .risk td:nth-child(n + 5):nth-child(-n + 8) { text-align: right; }
 .risk td:nth-child(1) { color: var(--soft); }
 .risk td:nth-child(3), .risk td:nth-child(9) { white-space: normal; min-width: 104px; }
+.risk td:nth-child(9) { min-width: 200px; }
 .columns { columns: 240px; column-gap: 32px; margin: 8px 0 0; padding-left: 0; list-style: none; font-size: 14px; }
 .columns li { break-inside: avoid; padding: 2px 0; }
 .bad { color: var(--partial); font-weight: 600; }
@@ -97,7 +98,7 @@ footer p { margin: 0 0 2px; }
   .tiles .value { font-size: 15pt; }
   .tiles .about { font-size: 8pt; }
   .note, footer, figcaption, .legend { font-size: 9pt; }
-  .note { break-after: avoid; }
+  .note, .legend { break-after: avoid; }
   figcaption .say { font-size: 10pt; }
   details, .on-screen { display: none; }
   .scroll { overflow: visible; }
