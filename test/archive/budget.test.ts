@@ -8,8 +8,9 @@ import { LEASE_MS } from '../../lib/db/leases'
 import { pushBackBudget, reserveSlot } from '../../lib/db/reserve-slot'
 import { createLcic } from '../../lib/lcic/client'
 import { mostInAnySlidingSecond } from '../../lib/simulator'
-import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
+import { openTestArchive, type TestArchive } from '../support/archive'
 import { createTestDatabase } from '../support/database'
+import { hastyClock } from '../support/hasty-clock'
 
 let archive: TestArchive
 beforeAll(async () => {

@@ -7,7 +7,8 @@ import type { Clock } from '../../lib/clock'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { databaseTime } from '../../lib/db/instant'
 import { type ClaimedRoom, claimDueRooms, LEASE_MS } from '../../lib/db/leases'
-import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
+import { openTestArchive, type TestArchive } from '../support/archive'
+import { hastyClock } from '../support/hasty-clock'
 
 let archive: TestArchive
 beforeEach(async () => {

@@ -12,7 +12,8 @@ import { databaseTime } from '../../lib/db/instant'
 import { claimRoom, LEASE_MS } from '../../lib/db/leases'
 import { releaseJob } from '../../lib/db/settle-job'
 import type { JobState } from '../../lib/db/tables'
-import { hastyClock, openTestArchive, type TestArchive } from '../support/archive'
+import { openTestArchive, type TestArchive } from '../support/archive'
+import { hastyClock } from '../support/hasty-clock'
 import { testLog } from '../support/log-directory'
 
 let archive: TestArchive

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../../lib/clock'
 import { createLcic } from '../../lib/lcic/client'
 import { School, type Simulator, type SimulatorOptions, startSimulator } from '../../lib/simulator'
 import { createTestDatabase, type PostgresVersion, type TestDatabase } from './database'
+import { hastyClock } from './hasty-clock'
 import { keepOutOfLogs, keepSchoolOutOfLogs, testLog } from './log-directory'
 
 /** A database, a simulator without a limit unless one is given, and what archives the one into the other. */
@@ -78,16 +79,4 @@ export async function openTestArchive({
       await database.drop()
     },
   }
-}
-
-let slept = 0
-
-/** The machine's time, on which nobody waits: whoever sleeps puts it forward. */
-export const hastyClock: Clock = {
-  now: () => systemClock.now() + slept,
-  async sleep(durationMs, signal) {
-    await new Promise(setImmediate)
-    signal?.throwIfAborted()
-    slept += Math.max(0, durationMs)
-  },
 }
