@@ -1,9 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, rm, symlink } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { inject } from 'vitest'
 import { collectLog, keepEnvironmentOutOfLogs } from './log-directory'
 
 const checkout = join(import.meta.dirname, '..', '..')
@@ -47,8 +48,8 @@ export async function installCommandLine(): Promise<CommandLine> {
   const bin = join(place, 'bin')
   await mkdir(bin, { recursive: true })
   await chmod(place, 0o711)
-  await build(join(place, 'dist', 'lcic-archive.cjs'))
-  await symlink(join(place, 'dist', 'lcic-archive.cjs'), join(bin, 'lcic-archive'))
+  await copyProgram(join(place, 'dist'))
+  await symlink(join(place, 'dist', bundle), join(bin, 'lcic-archive'))
   await chmod(join(bin, 'lcic-archive'), 0o755)
   await symlink(join(checkout, 'node_modules'), join(place, 'node_modules'))
   const running = new Set<ChildProcess>()
@@ -82,12 +83,26 @@ export async function installCommandLine(): Promise<CommandLine> {
   }
 }
 
-/** By the flags in package.json, whatever they are. */
-async function build(outfile: string): Promise<void> {
+const bundle = 'lcic-archive.cjs'
+let built: Promise<string> | undefined
+
+/** It is built once in a process: the code does not change during a run. */
+async function copyProgram(directory: string): Promise<void> {
+  built ??= build()
+  const from = await built
+  await mkdir(directory)
+  for (const file of [bundle, `${bundle}.map`]) await copyFile(join(from, file), join(directory, file))
+}
+
+/** By the flags in package.json, whatever they are. @returns the directory, which goes with the run's logs */
+async function build(): Promise<string> {
+  const directory = await mkdtemp(join(inject('logDirectory'), 'built-'))
+  const outfile = join(directory, bundle)
   const { scripts } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8'))
-  const [program, ...flags] = String(scripts.build).split(' ')
+  const [esbuild = '', ...flags] = String(scripts.build).split(' ')
   const args = flags.map((flag) => (flag.startsWith('--outfile=') ? `--outfile=${outfile}` : flag))
-  await promisify(execFile)(join(checkout, 'node_modules', '.bin', program ?? ''), args, { cwd: checkout })
+  await promisify(execFile)(join(checkout, 'node_modules', '.bin', esbuild), args, { cwd: checkout })
+  return directory
 }
 
 /** What a failed test has left: asked to end, so that it stops its database; after a while made to. */

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { build } from 'esbuild'
-import { bundleFunction } from '../../lib/deploy/bundle'
+import { type Artifact, bundleFunction } from '../../lib/deploy/bundle'
 import type { InstanceForm, InstanceNews, InstanceOrder } from './platform-instance'
 
 /** Runs functions as SCF does: each instance is a process with nothing around it but the bundle and its environment. */
@@ -80,11 +80,11 @@ export async function startPlatform({
     format: 'cjs',
     logLevel: 'error',
   })
-  const bundles = new Map<string, Promise<string>>()
+  const written = new Map<string, Promise<string>>()
   const instances: Pick<Instance, 'kill'>[] = []
 
   async function bundleOf(file: string): Promise<string> {
-    const { file: name, code } = await bundleFunction(directory, file)
+    const { file: name, code } = await builtFunction(directory, file)
     const path = join(place, basename(name))
     await writeFile(path, code)
     return path
@@ -93,8 +93,8 @@ export async function startPlatform({
   return {
     async start(file, { environment, memoryMb = 128, pid, flags = [] }) {
       await runtimeBuilt
-      const bundled = bundles.get(file) ?? bundleOf(file)
-      bundles.set(file, bundled)
+      const bundled = written.get(file) ?? bundleOf(file)
+      written.set(file, bundled)
       const form: InstanceForm = { bundle: await bundled, functionName: `lcic-archive-test-${file}`, memoryMb, pid }
       const child = spawn(process.execPath, [...flags, runtime, JSON.stringify(form)], {
         cwd: place,
@@ -110,6 +110,16 @@ export async function startPlatform({
       await rm(place, { recursive: true, force: true })
     },
   }
+}
+
+const built = new Map<string, Promise<Artifact>>()
+
+/** Built once in a process: the code does not change during a run. */
+function builtFunction(directory: string, file: string): Promise<Artifact> {
+  const key = join(directory, file)
+  const artifact = built.get(key) ?? bundleFunction(directory, file)
+  built.set(key, artifact)
+  return artifact
 }
 
 function followed(
