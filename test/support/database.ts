@@ -43,9 +43,11 @@ export async function createEmptyDatabase(version: PostgresVersion = 18): Promis
 async function createDatabase(version: PostgresVersion, template: string): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`
   const server = serverOf(version)
+  // Files are copied twice as quickly as pages are logged, and with them what a first connection would have to find out.
+  const strategy = version < 15 ? sql`` : sql`strategy file_copy`
   // A template that is being cloned by another cannot be cloned.
   await alone(server.admin, 2, async (session) => {
-    await sql`create database ${sql.id(name)} template ${sql.id(template)}`.execute(session)
+    await sql`create database ${sql.id(name)} template ${sql.id(template)} ${strategy}`.execute(session)
   })
   const url = databaseUrl(server.url, name)
   const db = connect({ url, max: 20 })
