@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { inject } from 'vitest'
@@ -25,9 +25,14 @@ export function logFile(): string {
   return join(inject('logDirectory'), `${process.pid}.log`)
 }
 
+let opened: number | undefined
+
 /** Adds what another process has logged, whole lines or several; texts that are no JSON, too. */
 export function collectLog(text: string): void {
-  if (text) appendFileSync(logFile(), text.endsWith('\n') ? text : `${text}\n`)
+  if (!text) return
+  // To open and close it for each line would take longer than to write it.
+  opened ??= openSync(logFile(), 'a')
+  writeSync(opened, text.endsWith('\n') ? text : `${text}\n`)
 }
 
 const inPlay = new Set<string | null | undefined>([undefined, null, ''])
