@@ -297,7 +297,6 @@ describe('the command', () => {
       ['99', 1, /Room 99 is not in the archive.*lcic-archive archive 99 archives it\. \[E_NO_ROOM\]/],
       ['30 --out /nowhere/report.html', 2, /\/nowhere\/report\.html cannot be written: ENOENT.*\[E_OUT\]/],
       ['30 --from 7d', 2, /Give a room id, or --from and --to, not both\. \[E_USAGE\]/],
-      ['--to 2026-05-01', 2, /Give a room id, or --from/],
       ['--from 2026-05-01 --to 2026-04-01', 2, /--from has to be before --to\. \[E_USAGE\]/],
     ] as const
     await Promise.all(
