@@ -52,7 +52,17 @@ const comments: Record<string, { about?: string; columns: Record<string, string>
     },
   },
   raw_pages: {
-    columns: { erased: 'Records of the page that are left out because their members were erased.' },
+    columns: {
+      body: 'The answer, character by character, but for personal data that are replaced or dropped (ARCHIVE_PERSONAL_DATA) and records of members that were erased; null where it says the same as an earlier attempt (same_as_attempt).',
+      content_hash: 'SHA-256 of body, its RequestId left out.',
+      record_count: 'Number of member records that are on this page.',
+      erased: 'Records of the page that are left out because their members were erased.',
+    },
+  },
+  callbacks: {
+    columns: {
+      body: 'The callback as it came; where personal data are not kept, or a member was erased, only its event, time, app and room.',
+    },
   },
   erasures: {
     about: 'One row a member that was erased: whoever archives leaves the records of these members out.',

@@ -136,7 +136,7 @@ async function eraseFromRooms(
   }
 }
 
-/** How often a table's writers are waited for, a second each time. */
+/** How often a table's writers are waited for, a second or two each time. */
 const TRIES = 60
 
 async function awaitAllWriters(
@@ -148,7 +148,7 @@ async function awaitAllWriters(
     if (tries === TRIES) {
       throw new ArchiveError(
         'E_ERASURE_BLOCKED',
-        `Somebody keeps writing to archive.${table}. The erasure is recorded, and not finished: run it again later.`,
+        `Somebody keeps writing to archive.${table}, or vacuums it. The erasure is recorded, and not finished: run it again later.`,
       )
     }
     await clock.sleep(200, signal)

@@ -2,8 +2,8 @@ import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
 import type { Database } from './tables'
 
-/** Nobody who comes later waits longer than this because of one who waits here. */
-const WAIT_MS = 1000
+/** Nobody who comes later waits longer than this because of one who waits here; autovacuum gives way after a second. */
+const WAIT_MS = 1500
 
 /**
  * Waits until every statement that writes to a table by now has been committed, with its transaction. A statement locks
