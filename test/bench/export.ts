@@ -116,6 +116,8 @@ interface Measured {
   readonly bytes: number
   readonly wallMs: number
   readonly serverCpuMs: number
+  /** Of the export. */
+  readonly cpuMs: number
   readonly peakRssBytes: number
 }
 
@@ -128,7 +130,7 @@ async function runExport({ url, out, cpuMs }: Export & { cpuMs: () => Promise<nu
   child.stdout?.setEncoding('utf8').on('data', (data: string) => {
     text += data
   })
-  const memory = watchMemory(child)
+  const watched = watch(child)
   const [exitCode] = await once(child, 'close')
   const wallMs = performance.now() - begin
   if (exitCode !== 0) throw new Error(`The export ended with ${exitCode}.`)
@@ -139,7 +141,7 @@ async function runExport({ url, out, cpuMs }: Export & { cpuMs: () => Promise<nu
     bytes: written.reduce((sum, { bytes }) => sum + bytes, 0),
     wallMs,
     serverCpuMs: (await cpuMs()) - before,
-    peakRssBytes: await memory,
+    ...(await watched),
   }
 }
 
@@ -163,15 +165,21 @@ function start({ url, out }: Export): ChildProcess {
   })
 }
 
-/** The most that the process ever had, as Linux counts it. */
-async function watchMemory(child: ChildProcess): Promise<number> {
-  let kilobytes = Number.NaN
+/** The most memory that the process ever had, and the CPU it used, as Linux counts them. */
+async function watch(child: ChildProcess): Promise<{ peakRssBytes: number; cpuMs: number }> {
+  let peakRssBytes = Number.NaN
+  let cpuMs = Number.NaN
   while (child.exitCode === null && child.signalCode === null) {
     const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '')
-    kilobytes = Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? kilobytes)
+    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(status) ?? []
+    if (kilobytes) peakRssBytes = Number(kilobytes) * 1024
+    const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8').catch(() => '')
+    const [, user, system] = /\) \w(?: -?\d+){10} (\d+) (\d+)/.exec(stat) ?? []
+    // Hundredths of a second.
+    if (user && system && kilobytes) cpuMs = (Number(user) + Number(system)) * 10
     await delay(50)
   }
-  return kilobytes * 1024
+  return { peakRssBytes, cpuMs }
 }
 
 async function unfinishedIn(directory: string): Promise<number> {
@@ -189,11 +197,11 @@ async function ask(query: string): Promise<Record<string, unknown>> {
 
 function report(first: Measured, second: Measured): string {
   const table = new Table({
-    head: ['', 'files', 'rows', 's', 'rows/s', 'bytes/row', 'peak RSS MB', 'server CPU s'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
+    head: ['', 'files', 'rows', 's', 'rows/s', 'bytes/row', 'peak RSS MB', 'CPU s', 'server CPU s'],
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [], compact: true },
   })
-  for (const [name, { files, rows, bytes, wallMs, peakRssBytes, serverCpuMs }] of [
+  for (const [name, { files, rows, bytes, wallMs, peakRssBytes, cpuMs, serverCpuMs }] of [
     ['all', first],
     ['nothing changed', second],
   ] as const) {
@@ -208,6 +216,7 @@ function report(first: Measured, second: Measured): string {
       rate,
       perRow,
       memory,
+      (cpuMs / 1000).toFixed(1),
       (serverCpuMs / 1000).toFixed(1),
     ])
   }
