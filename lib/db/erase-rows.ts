@@ -2,7 +2,6 @@ import { type Kysely, sql } from 'kysely'
 import { names, type Trace } from './find-traces'
 import type { Instant } from './instant'
 import { appOf } from './read-erasures'
-import { reducedBody } from './store-callbacks'
 import type { Database } from './tables'
 
 /**
@@ -132,73 +131,4 @@ export async function countErasedRecords(
       ), r.content_hash),
       revision = r.revision + 1, changed_at = ${now}
     where r.room_id = ${roomId}`.execute(db)
-}
-
-/** Rooms of an app that name the member as their teacher. */
-function taughtBy(trace: Trace, sdkAppId: bigint | null) {
-  return sql`teacher_id = any (${trace.userIds}::text[]) and coalesce(sdk_app_id = ${sdkAppId}::bigint, true)`
-}
-
-export async function countTaughtRooms(
-  db: Kysely<Database>,
-  { trace, sdkAppId }: { trace: Trace; sdkAppId: bigint | null },
-): Promise<number> {
-  const { rows } = await sql<{ rooms: number }>`
-    select count(*)::int as rooms from (
-      select room_id from archive.known_rooms where ${taughtBy(trace, sdkAppId)}
-      union
-      select room_id from archive.rooms where ${taughtBy(trace, sdkAppId)}) as taught`.execute(db)
-  return rows[0]?.rooms ?? 0
-}
-
-/** Rooms changed by one statement. */
-const ROOMS_AT_ONCE = 500
-
-/** Rooms name no teacher in place of the member. @returns how many did */
-export async function eraseTeacher(
-  db: Kysely<Database>,
-  {
-    table,
-    trace,
-    sdkAppId,
-    now,
-  }: { table: 'known_rooms' | 'rooms'; trace: Trace; sdkAppId: bigint | null; now: Instant },
-): Promise<number> {
-  const isRooms = table === 'rooms'
-  for (let erased = 0; ; ) {
-    const { numAffectedRows = 0n } = await sql`
-      update ${sql.id('archive', table)}
-      set teacher_id = '', changed_at = ${now}${isRooms ? sql`, revision = revision + 1` : sql``}
-      where room_id = any (array(
-        select room_id from ${sql.id('archive', table)} where ${taughtBy(trace, sdkAppId)}
-        order by room_id
-        limit ${ROOMS_AT_ONCE}
-        for update))`.execute(db)
-    erased += Number(numAffectedRows)
-    if (numAffectedRows < ROOMS_AT_ONCE) return erased
-  }
-}
-
-/** Callbacks looked at by one statement. */
-const CALLBACKS_AT_ONCE = 10_000
-
-/** Leaves of stored callbacks what names nobody; a plan only counts. @returns how many had more */
-export async function reduceCallbacks(db: Kysely<Database>, { plan }: { plan: boolean }): Promise<number> {
-  const { rows: ends } = await sql<{ last: bigint }>`
-    select coalesce(max(callback_id), 0) as last from archive.callbacks`.execute(db)
-  let reduced = 0
-  for (let after = 0n; after < (ends[0]?.last ?? 0n); after += BigInt(CALLBACKS_AT_ONCE)) {
-    const whole = sql`
-      callback_id > ${after} and callback_id <= ${after + BigInt(CALLBACKS_AT_ONCE)}
-      and body::text <> ${reducedBody}::text`
-    const { rows } = await sql<{ callbacks: number }>`
-      with whole as (${
-        plan
-          ? sql`select from archive.callbacks where ${whole}`
-          : sql`update archive.callbacks set body = ${reducedBody} where ${whole} returning 1`
-      })
-      select count(*)::int as callbacks from whole`.execute(db)
-    reduced += rows[0]?.callbacks ?? 0
-  }
-  return reduced
 }
