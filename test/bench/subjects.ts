@@ -38,6 +38,7 @@ export async function chooseSubjects(db: Kysely<Database>): Promise<Readonly<Rec
 async function count(db: Kysely<Database>, isAbout: ReturnType<typeof sql<boolean>>): Promise<Subject['needs']> {
   const { rows } = await sql<Omit<Subject['needs'], 'nothing'>>`
     select count(distinct room_id)::int as rooms, count(distinct room_id)::int + count(*)::int as members,
+      2 * (count(distinct room_id)::int + count(*)::int) as "membersTwice",
       ((select count(*) from archive.jobs) + (select count(*) from archive.known_rooms))::int as jobs
     from archive.rooms r join archive.member_records m using (room_id)
     where ${isAbout}`.execute(db)
