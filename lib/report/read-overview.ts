@@ -126,8 +126,8 @@ function within({ from, to, course }: Span): RawBuilder<unknown> {
       ${course === null ? sql`` : sql`and course = ${course}`}`
 }
 
-/** Rates are of classes of which it is known who should come, and how long they were. */
-const isListed = sql`roster_known and length_seconds > 0`
+/** Rates are of classes of which it is known who should come, how long they were, and who came: members may be deleted. */
+const isListed = sql`roster_known and length_seconds > 0 and expected is not null`
 
 const attendanceFigures = sql`count(*)::int as classes, count(*) filter (where ${isListed})::int as "listedClasses",
       coalesce(sum(expected) filter (where ${isListed}), 0)::int as expected,

@@ -97,6 +97,8 @@ export async function deriveColumns(db: Kysely<unknown>): Promise<void> {
   await sql`
     create function archive.derive_rooms() returns trigger language plpgsql as $$
     begin
+      -- A room that is just being written by what was true until now would be overlooked.
+      lock table archive.rooms in share row exclusive mode;
       update archive.rooms set start_date = start_date;
       return null;
     end

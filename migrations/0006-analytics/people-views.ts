@@ -208,8 +208,8 @@ export const peopleViews: Readonly<Record<string, View>> = {
       from retained c
       join newest on newest.app = c.app
       cross join lateral generate_series(0, (
-        extract(year from age(newest.month_start, c.cohort_month)) * 12
-        + extract(month from age(newest.month_start, c.cohort_month)))::int) as n (month_number)
+        extract(year from age(newest.month_start::timestamp, c.cohort_month::timestamp)) * 12
+        + extract(month from age(newest.month_start::timestamp, c.cohort_month::timestamp)))::int) as n (month_number)
       left join retained r on r.app = c.app and r.cohort_month = c.cohort_month
         and r.month_start = (c.cohort_month + n.month_number * interval '1 month')::date
       where c.month_start = c.cohort_month`,
@@ -241,13 +241,13 @@ export const peopleViews: Readonly<Record<string, View>> = {
             < (select smallest_group from archive.settings) as is_small
         from (
           select a.sdk_app_id, a.week_start, a.device, a.device_label,
-            case when coalesce(a.location, '') in ('', 'unknown', 'Unknown') then 'unknown'
-              else coalesce(p.region, 'elsewhere') end as region,
-            case when coalesce(a.location, '') in ('', 'unknown', 'Unknown') then 'unknown'
-              else coalesce(p.region_label, 'elsewhere') end as region_label,
+            case when a.is_unknown then 'unknown' else coalesce(p.region, 'elsewhere') end as region,
+            case when a.is_unknown then 'unknown' else coalesce(p.region_label, 'elsewhere') end as region_label,
             sum(a.members)::bigint as members
           from (
-            select sdk_app_id, week_start, device, device_label, location, count(*) as members
+            select sdk_app_id, week_start, device, device_label, location, count(*) as members,
+              -- Nor does a pseudonym say where anybody is.
+              coalesce(location, '') ~ '^(|[Uu]nknown|location-[0-9a-f]{32})$' as is_unknown
             from archive.attendance
             where joined
             group by 1, 2, 3, 4, 5

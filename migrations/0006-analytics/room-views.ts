@@ -60,7 +60,7 @@ export const roomViews: Readonly<Record<string, View>> = {
 
   fact_room_session: {
     about:
-      'One row an archived class: how many students came, how long they stayed, and how lively it was. Counts are of students unless they say otherwise; what is late, early or attended is in analytics.settings.',
+      'One row an archived class: how many students came, how long they stayed, and how lively it was. Counts are of students unless they say otherwise, and null once the members have been deleted; what is late, early or attended is in analytics.settings.',
     columns: {
       ...sessionColumns,
       teacher_id: 'User id of the teacher; null while not known.',
@@ -106,7 +106,7 @@ export const roomViews: Readonly<Record<string, View>> = {
         s.peak_members, s.online_members, s.message_count, s.mic_count, f.hand_ups, f.rewards, f.answers, s.archived_at,
         s.changed_at
       from archive.sessions s
-      cross join lateral (
+      left join lateral (
         select count(*) filter (where a.is_student) as expected,
           count(*) filter (where a.is_student and a.joined) as joined,
           count(*) filter (where a.attended) as attended,
@@ -123,7 +123,7 @@ export const roomViews: Readonly<Record<string, View>> = {
           coalesce(sum(a.answers) filter (where a.is_student), 0) as answers
         from archive.attendance a
         where a.room_id = s.room_id
-      ) as f`,
+      ) as f on s.members_pruned_at is null`,
   },
 
   fact_attendance: {

@@ -101,7 +101,8 @@ export const trustViews: Readonly<Record<string, View>> = {
       last_sweep_finished_at: 'When the last sweep ended well.',
       waiting_rooms: 'Ended classes that are not archived yet.',
       oldest_due_at: 'Since when the longest waiting of them has been due; null if none is.',
-      lag_seconds_p50: 'Median time from the end of a class until it was archived, of those archived within a day.',
+      lag_seconds_p50:
+        'Median time from the end of a class until it was archived, of those archived in the last 24 hours.',
       lag_seconds_p95: 'The time within which 95 of 100 were.',
     },
     query: `

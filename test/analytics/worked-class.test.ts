@@ -123,6 +123,12 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
         [109, false, 0, 0, 0, null, 0, 0, 0, 1, null, null, null, null, null],
       ]),
     )
+    // Of a class whose members were deleted nobody knows any more how many came.
+    expect(
+      await ask(`
+        select expected, joined, attended, no_show, late, staff, hand_ups, join_rate, online_members
+        from analytics.fact_room_session where room_id = 513`),
+    ).toEqual([[...Array(8).fill(null), 30]])
     expect(
       await ask(`
         select room_name, course, teacher_id, room_type, room_type_label, started_at, started_at_local, ended_at,
@@ -596,6 +602,26 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
         'select sdk_app_id, "by", pattern, course from analytics.course_rules order by priority limit 1',
       ),
     ).toEqual([[null, 'group', 'physics-1', 'Physics for eighth-graders']])
+  })
+
+  test('a rule that is made while a room is being written holds for that room, too', async () => {
+    const { db } = database
+    const rule =
+      "insert into archive.course_rules (sdk_app_id, \"by\", pattern, course) values (9, 'name', '^', 'New ')"
+    let ruling: Promise<unknown> = Promise.resolve()
+    await db.transaction().execute(async (tx) => {
+      await insertRooms(tx, [{ room: { room_id: 901, sdk_app_id: 9, name: 'Course' }, members: [] }])
+      let isDone = false
+      ruling = ask(rule).finally(() => {
+        isDone = true
+      })
+      const isWaiting =
+        'select 1 from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())'
+      while (!isDone && (await ask(isWaiting)).length === 0) await new Promise(setImmediate)
+    })
+    await ruling
+    expect(await ask('select course from archive.rooms where room_id = 901')).toEqual([['New Course']])
+    await ask('delete from archive.course_rules')
   })
 })
 

@@ -1,3 +1,4 @@
+import { pseudonym } from '../../lib/lcic/redact-text'
 import { type ArchivedRoom, later, type Row, shanghai } from './rows'
 
 /** A student who came, from so many seconds after the start to so many after it. */
@@ -32,6 +33,8 @@ export const monthlyRooms: readonly ArchivedRoom[] = [
 
 const thursday = shanghai('2026-04-16', '19:00:00')
 
+const personalData = { mode: 'pseudonymise', pseudonymKey: 'of these rooms alone' } as const
+
 /**
  * Twenty students and a teacher. Guangdong has five, just enough to be told, as have all places abroad; Zhejiang has four:
  * too few. Who did not come counts nowhere.
@@ -42,7 +45,8 @@ export const mixedRoom = hourFrom(thursday, { room_id: 401, sdk_app_id: 4, name:
   ...people('hangzhou', 3, { device: 4, location: '浙江省杭州市' }),
   ...people('ningbo', 1, { device: 4, location: '中国浙江省宁波市' }),
   ...people('tokyo', 5, { device: 4, location: 'Tokyo' }),
-  ...people('nowhere', 6, { device: 3, location: '' }),
+  ...people('nowhere', 5, { device: 3, location: '' }),
+  ...people('pseudonym', 1, { device: 3, location: pseudonym(personalData, 'location', '广东省深圳市') }),
   ...people('teacher', 1, { device: 1, location: null, role: 1 }),
   { user_id: 'absent', role: 0, current_state: 0, device: 0, location: '广东省深圳市' },
 ])
