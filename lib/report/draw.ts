@@ -66,6 +66,13 @@ function seenOnly(svg: string): string {
     .replace(/<\/svg>$/, '')
     .replace(/<path [^>]*(?:class="background"|display="none")[^>]*\/>/g, '')
     .replace(/<text [^>]* opacity="0"[^>]*>[^<]*<\/text>/g, '')
+    .replace(/<[^>]+>/g, withSeenAttributes)
+    .replace(/<g><\/g>/g, '')
+}
+
+/** Texts between tags may hold what looks like an attribute. */
+function withSeenAttributes(tag: string): string {
+  return tag
     .replace(/ (?:role|aria-[a-z]+|pointer-events|font-family)="[^"]*"/g, '')
     .replace(/ (?:opacity|stroke-width|stroke-opacity|fill-opacity)="1"/g, '')
     .replace(/ class="mark-(\w+) role-([\w-]+)[^"]*"/g, (_, mark, role) =>
@@ -74,5 +81,4 @@ function seenOnly(svg: string): string {
     .replace(/ (?:d|transform|x2|y2|x|y|width|height)="[^"]*"/g, (attribute) =>
       attribute.replace(/-?\d+\.\d+/g, (number) => String(Math.round(Number(number) * 10) / 10)),
     )
-    .replace(/<g><\/g>/g, '')
 }

@@ -16,7 +16,7 @@ export interface SampleClass {
 /** Names that would break a page, a chart or a line, and names of the field. */
 export const sampleNames = [
   '王小明',
-  '<b>Bold</b> & "quoted"',
+  '<b>B</b> & role="quoted"',
   "O'Brien </script><script>alert(1)</script>",
   '李雷 🎓',
   'محمد العربي',
