@@ -4,7 +4,7 @@ import type pg from 'pg'
 import copyStreams from 'pg-copy-streams'
 import { type ConnectOptions, createPool } from './connect'
 
-/** Large months are sorted before the first row comes. */
+/** A reader waits for the other at times, and for the first row of what is large. */
 const SILENCE_MS = 600_000
 
 /** Views of schema analytics, as they all were at one moment, by way of one connection: one question at a time. */
