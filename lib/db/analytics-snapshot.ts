@@ -156,7 +156,9 @@ function snapshotOn(client: pg.PoolClient, pool: pg.Pool): AnalyticsSnapshot {
       const { sql: text } = sql`
         copy (select * from ${sql.table(`analytics.${view}`)} where month_start ${isOfMonth})
         to stdout (format binary)`.compile(compiler)
-      return client.query(copyStreams.to(text))
+      const rows = client.query(copyStreams.to(text))
+      // It only tells of a connection that broke: who begins to read later, or has ended, would not hear of it.
+      return rows.on('error', (error) => rows.destroy(error))
     },
   }
 }

@@ -1,6 +1,7 @@
 import type { ColumnChunk, SchemaElement } from 'hyparquet'
 import type { Writer } from 'hyparquet-writer/src/types.js'
 import { Chunk } from './chunk'
+import type { Rows } from './copy-reader'
 import type { Dictionary } from './dictionary'
 import { doubled, Levels } from './levels'
 import type { Parquet } from './parquet'
@@ -11,7 +12,7 @@ export interface Column {
   /** What the file's schema says of it. */
   readonly elements: readonly SchemaElement[]
   /** Takes the value of the next row; a length of -1 is null. */
-  add(buffer: Buffer, offset: number, length: number): void
+  add(rows: Rows, offset: number, length: number): void
   /** Writes what was added, and forgets it. */
   write(writer: Writer, parquet: Parquet): ColumnChunk
 }
@@ -32,36 +33,37 @@ export class ValueColumn implements Column {
     this.levels = new Levels(isList ? 3 : 1)
   }
 
-  add(buffer: Buffer, offset: number, length: number): void {
+  add(rows: Rows, offset: number, length: number): void {
     if (length < 0) this.levels.add(0, 0)
-    else if (this.isList) this.addList(buffer, offset)
-    else this.addValue(buffer, offset, length, 0)
+    else if (this.isList) this.addList(rows, offset)
+    else this.addValue(rows, offset, length, 0)
   }
 
   /** An array is its number of dimensions, flags, type, and each dimension's length and lower bound; then the elements. */
-  private addList(buffer: Buffer, start: number): void {
-    const dimensions = buffer.readInt32BE(start)
+  private addList(rows: Rows, start: number): void {
+    const { view } = rows
+    const dimensions = view.getInt32(start)
     let offset = start + 12
     let elements = dimensions === 0 ? 0 : 1
-    for (let dimension = 0; dimension < dimensions; dimension++, offset += 8) elements *= buffer.readInt32BE(offset)
+    for (let dimension = 0; dimension < dimensions; dimension++, offset += 8) elements *= view.getInt32(offset)
     if (elements === 0) this.levels.add(1, 0)
     for (let element = 0; element < elements; element++) {
-      const length = buffer.readInt32BE(offset)
+      const length = view.getInt32(offset)
       offset += 4
       const repetition = element === 0 ? 0 : 1
       if (length < 0) this.levels.add(2, repetition)
-      else this.addValue(buffer, offset, length, repetition)
+      else this.addValue(rows, offset, length, repetition)
       offset += Math.max(length, 0)
     }
   }
 
-  private addValue(buffer: Buffer, offset: number, length: number, repetition: number): void {
+  private addValue(rows: Rows, offset: number, length: number, repetition: number): void {
     if (this.values === this.indexes.length) {
       const indexes = new Int32Array(this.indexes.length * 2)
       indexes.set(this.indexes)
       this.indexes = indexes
     }
-    this.indexes[this.values++] = this.dictionary.indexOf(buffer, offset, length)
+    this.indexes[this.values++] = this.dictionary.indexOf(rows, offset, length)
     this.levels.add(this.levels.most, repetition)
   }
 
@@ -102,12 +104,12 @@ export class BooleanColumn implements Column {
     readonly elements: readonly SchemaElement[],
   ) {}
 
-  add(buffer: Buffer, offset: number, length: number): void {
+  add(rows: Rows, offset: number, length: number): void {
     this.levels.add(length < 0 ? 0 : 1, 0)
     if (length < 0) return
     const byte = this.values >> 3
     if (byte === this.bits.length) this.bits = doubled(this.bits)
-    if (buffer[offset]) {
+    if (rows.buffer[offset]) {
       this.bits[byte] = (this.bits[byte] ?? 0) | (1 << (this.values & 7))
       this.trues++
     }

@@ -1,11 +1,13 @@
+import type { Rows } from './copy-reader'
+
 /**
  * The different values of a column in a row group, in the order they came, as Parquet stores them. Where nearly all are
  * different, the same one may be there more than once.
  */
 export interface Dictionary {
   readonly size: number
-  /** The number of the value that `buffer` holds there as PostgreSQL sends it; a new one, if it is new. */
-  indexOf(buffer: Buffer, offset: number, length: number): number
+  /** The number of the value that `rows` hold there as PostgreSQL sends it; a new one, if it is new. */
+  indexOf(rows: Rows, offset: number, length: number): number
   /** All values, plainly encoded. It is overwritten by what comes after {@link clear}. */
   plain(): Uint8Array
   /** How many bytes these values take without a dictionary. */

@@ -1,3 +1,4 @@
+import type { Rows } from './copy-reader'
 import type { Dictionary } from './dictionary'
 import { HashTable } from './hash-table'
 
@@ -26,12 +27,12 @@ export class NumberDictionary implements Dictionary {
     this.stride = kind === 'int32' ? 1 : 2
   }
 
-  indexOf(buffer: Buffer, offset: number): number {
+  indexOf({ view }: Rows, offset: number): number {
     let high = 0
-    let low = buffer.readInt32BE(offset)
+    let low = view.getInt32(offset)
     if (this.stride === 2) {
       high = low
-      low = buffer.readInt32BE(offset + 4)
+      low = view.getInt32(offset + 4)
     }
     if (this.shift) {
       const sum = (low >>> 0) + this.shift.low

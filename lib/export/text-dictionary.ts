@@ -1,3 +1,4 @@
+import type { Rows } from './copy-reader'
 import type { Dictionary } from './dictionary'
 import { HashTable } from './hash-table'
 
@@ -10,7 +11,7 @@ export class TextDictionary implements Dictionary {
   private starts = new Int32Array(256)
   private latest = 0
 
-  indexOf(buffer: Buffer, offset: number, length: number): number {
+  indexOf({ buffer }: Rows, offset: number, length: number): number {
     if (this.latest < this.size && this.is(this.latest, buffer, offset, length)) return this.latest
     const { table } = this
     if (table.isUseless) {
