@@ -82,7 +82,7 @@ export const trustViews: Readonly<Record<string, View>> = {
         ('records_disagree', 'number of members disagrees', 'contradiction',
           'records that LCIC announced, less those listed twice or erased, and members in the archive'),
         ('online_disagrees', 'number of members online disagrees', 'notice',
-          'members that LCIC counted online, and members with a first join'),
+          'members that LCIC counted online, and members who came'),
         ('messages_disagree', 'number of messages disagrees', 'notice',
           'messages that LCIC counted for the class, and the sum over its members'),
         ('mics_disagree', 'times on the microphone disagree', 'notice',
