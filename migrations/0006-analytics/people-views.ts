@@ -158,12 +158,12 @@ export const peopleViews: Readonly<Record<string, View>> = {
           from (
             -- In the order that is needed, of what is quick to compare first, and several processes can sort at once.
             select sdk_app_id, course, user_id, room_id, attended, no_show, is_late, left_early, present_ratio, started_at,
-              hashtext(user_id) as user_hash
+              hashtextextended(user_id, hashtext(course)) as hash
             from archive.attendance
             where attended is not null
-            order by user_hash, user_id, sdk_app_id, course, started_at desc nulls last, room_id desc
+            order by hash, user_id, sdk_app_id, course, started_at desc nulls last, room_id desc
           ) as n
-          group by n.user_hash, n.user_id, n.sdk_app_id, n.course
+          group by n.hash, n.user_id, n.sdk_app_id, n.course
         ) as c
         cross join archive.settings s
         cross join lateral (select
@@ -172,6 +172,7 @@ export const peopleViews: Readonly<Record<string, View>> = {
             - (select avg(r) from unnest(c.present_ratios[s.trend_sessions + 1:2 * s.trend_sessions]) as r)
           )::numeric, 6) end as trend,
           coalesce(array_position(c.attended_each, true) - 1, c.sessions) as last_missed
+          offset 0 -- Once a student, not wherever it is used.
         ) as t
       ) as j
       cross join lateral (select
