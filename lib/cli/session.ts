@@ -20,6 +20,9 @@ export const dataDirectory = () => join(process.cwd(), '.data')
 /** A statement takes seconds at most, and leases last a minute. */
 const SILENCE_MS = 60_000
 
+/** What a report tells of a large archive may take minutes. */
+const ANSWER_MS = 600_000
+
 /** An open database, the embedded one unless DATABASE_URL names another. */
 export interface DatabaseSession extends AsyncDisposable {
   readonly db: Kysely<Database>
@@ -49,8 +52,8 @@ export async function openDatabase(
   const db = connect({
     url,
     ...(config.databaseCa && { ca: config.databaseCa }),
-    // A migration may take as long as it takes.
-    ...(migrated && { silenceMs: SILENCE_MS }),
+    // A migration may take as long as it takes; the embedded database is migrated as it is opened.
+    ...(migrated && !embedded && { silenceMs: reads === 'analytics' ? ANSWER_MS : SILENCE_MS }),
   })
   const session = {
     db,
