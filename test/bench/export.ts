@@ -50,11 +50,11 @@ async function main(): Promise<void> {
     process.stderr.write('once more …\n')
     const second = await runExport({ url: database.url, out, cpuMs })
     process.stderr.write('killed in the middle …\n')
-    const killed = await killOne({ url: database.url, out: join(directory, 'killed'), afterMs: first.wallMs * 0.4 })
+    const killed = await killOne({ url: database.url, out: join(directory, 'killed') })
     const completed = await runExport({ url: database.url, out: join(directory, 'killed'), cpuMs })
     process.stdout.write(`${report(first, second)}\n`)
     process.stdout.write(
-      `Killed after ${(first.wallMs * 0.0004).toFixed(0)} s: ${killed.whole} files in place, all of which DuckDB reads, and ${killed.unfinished} unfinished under another name. ` +
+      `Killed: ${killed.whole} files in place, all of which DuckDB reads, and ${killed.unfinished} unfinished under another name. ` +
         `The next run wrote the ${completed.files} others; then there were ${await ask(`select count(*) as rows from '${join(directory, 'killed')}/fact_attendance/*/*.parquet'`).then(({ rows }) => rows)} rows and ${await unfinishedIn(join(directory, 'killed'))} unfinished files.\n`,
     )
     await db.destroy()
@@ -145,10 +145,13 @@ async function runExport({ url, out, cpuMs }: Export & { cpuMs: () => Promise<nu
   }
 }
 
-async function killOne({ afterMs, ...task }: Export & { afterMs: number }) {
+/** Once some files are in place, and others are not. */
+async function killOne(task: Export) {
   const child = start(task)
   const ended = once(child, 'close')
-  await delay(afterMs)
+  const inPlace = () => readdir(task.out, { recursive: true }).catch((): string[] => [])
+  while (child.exitCode === null && (await inPlace()).filter((name) => name.endsWith('.parquet')).length < 5)
+    await delay(20)
   child.kill('SIGKILL')
   await ended
   const files = (await readdir(task.out, { recursive: true })).filter((name) => name.endsWith('.parquet'))
