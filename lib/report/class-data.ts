@@ -19,6 +19,11 @@ export interface ClassData {
   readonly findings: readonly Finding[]
 }
 
+/** Whether anybody is listed, and not deleted since. */
+export function listsMembers({ room, membersInAll, absenteesInAll }: ClassData): boolean {
+  return room.membersPrunedAt === null && membersInAll + absenteesInAll > 0
+}
+
 /** A page with more could not be read, nor be kept under a megabyte. */
 export const MOST_MEMBERS = 1000
 

@@ -1,7 +1,8 @@
 import { chartFigure, chartImages } from './chart'
-import { type Absentee, attendanceKinds, type ClassData, type Finding } from './class-data'
+import { type Absentee, attendanceKinds, type ClassData, type Finding, listsMembers } from './class-data'
+import { classFigures } from './class-figures'
 import { concurrencyChart } from './concurrency-chart'
-import { facts, tiles } from './figures'
+import { facts } from './figures'
 import type { Format } from './format'
 import { type Content, type Html, html, isolated } from './html'
 import { legend } from './legend'
@@ -9,7 +10,6 @@ import { memberTable } from './member-table'
 import type { Messages } from './messages'
 import { type Page, paragraph, section } from './page'
 import { presenceChart, tenthLabel } from './presence-chart'
-import { statusChart } from './status-chart'
 import { chartTable, dataTable } from './table'
 import { timelineCharts } from './timeline-chart'
 import { who } from './who'
@@ -18,12 +18,12 @@ import { who } from './who'
 export async function classPage(data: ClassData, format: Format, texts: Messages): Promise<Page> {
   const { room } = data
   const name = room.name?.trim() || texts.page.room(String(room.roomId))
-  const isListed = room.membersPrunedAt === null && data.membersInAll + data.absenteesInAll > 0
+  const isListed = listsMembers(data)
   return {
     title: `${name} – ${texts.page.classReport}`,
     header: classHeader(name, data, format, texts),
     sections: [
-      section('figures', texts.figures.title, await glance(data, format, texts)),
+      section('figures', texts.figures.title, await classFigures(data, format, texts)),
       isListed && [
         section('presence', texts.presence.title, await presence(data, format, texts)),
         section('concurrency', texts.concurrency.title, await concurrency(data, format, texts)),
@@ -82,64 +82,6 @@ function whenText(
   if (scheduledStartAt !== null && scheduledEndAt !== null)
     return `${page.noTimes}${texts.comma}${page.scheduled(full(scheduledStartAt), until(scheduledStartAt, scheduledEndAt))}`
   return page.noTimes
-}
-
-async function glance(data: ClassData, format: Format, texts: Messages): Promise<Content> {
-  const { figures: f, room, thresholds } = data
-  const { figures: words } = texts
-  const isListed = room.membersPrunedAt === null && data.membersInAll + data.absenteesInAll > 0
-  const isMeasured = (room.lengthSeconds ?? 0) > 0
-  const number = (label: string, value: number | null, about: string) =>
-    value !== null && { label, value: format.number(value), about }
-  const chart = isListed ? statusChart(data, format, texts) : undefined
-  const shown = attendanceKinds.filter((kind) => kind !== 'staff' && (data.kinds[kind] ?? 0) > 0)
-  return html`${tiles([
-    isListed && isMeasured && attendanceTile(data, format, texts),
-    isListed && !isMeasured && number(words.joined, f.joined, words.joinedNote),
-    isListed &&
-      isMeasured &&
-      f.averagePresentRatio !== null && {
-        label: words.presence,
-        value: format.percent(f.averagePresentRatio),
-        about: words.presenceNote,
-      },
-    isListed &&
-      room.startedAt !== null &&
-      number(words.late, f.late, words.lateNote(format.duration(thresholds.lateAfterSeconds))),
-    isListed &&
-      room.endedAt !== null &&
-      number(words.leftEarly, f.leftEarly, words.leftEarlyNote(format.duration(thresholds.earlyBeforeSeconds))),
-    isListed && number(words.absent, f.noShow, words.absentNote),
-    number(words.peak, f.peakMembers, words.peakNote),
-    isListed &&
-      f.averageEngagement !== null && {
-        label: words.engagement,
-        value: format.decimal(f.averageEngagement),
-        about: words.engagementNote,
-      },
-    number(words.messages, f.messageCount, words.inAll),
-    number(words.mic, f.micCount, words.inAll),
-    isListed && number(words.handUps, f.handUps, words.ofStudents),
-    isListed && number(words.answers, f.answers, words.ofStudents),
-    isListed && number(words.rewards, f.rewards, words.toStudents),
-  ])}${isListed && !isMeasured && paragraph(words.notMeasured)}${chart && (await chartImages(chart))}${
-    chart &&
-    legend(
-      words.status,
-      shown.map((kind) => ({ fill: kind, label: texts.kinds[kind], count: format.number(data.kinds[kind] ?? 0) })),
-    )
-  }`
-}
-
-function attendanceTile({ figures: f, room }: ClassData, format: Format, { figures: words }: Messages) {
-  const [attended, joined, expected] = [f.attended, f.joined, f.expected].map((count) => format.number(count ?? 0))
-  return room.rosterKnown && f.attendanceRate !== null
-    ? {
-        label: words.attendance,
-        value: format.percent(f.attendanceRate),
-        about: words.attendanceOf(attended ?? '', expected ?? ''),
-      }
-    : { label: words.attended, value: attended ?? '', about: words.attendedOf(joined ?? '') }
 }
 
 async function timeline(data: ClassData, format: Format, texts: Messages): Promise<Content> {
