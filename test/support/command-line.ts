@@ -46,6 +46,8 @@ export async function installCommandLine(): Promise<CommandLine> {
   // If the run is killed, the next one removes it, and stops the PostgreSQL in its .data (see global-setup.ts).
   const place = join(tmpdir(), `lcic-archive-test-${process.pid}`)
   const bin = join(place, 'bin')
+  // A file that failed before it could clean up is not to fail those that come after it in this process.
+  await rm(place, { recursive: true, force: true })
   await mkdir(bin, { recursive: true })
   await chmod(place, 0o711)
   await copyProgram(join(place, 'dist'))
