@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ConfigurationError, type RoomReport } from '../../lib/archive/archive-room'
 import { archiveRooms } from '../../lib/archive/archive-rooms'
+import { createBudget } from '../../lib/archive/budget'
 import { claimDue } from '../../lib/archive/claim'
 import type { ArchiveContext } from '../../lib/archive/context'
 import { type WorkOptions, work } from '../../lib/archive/work'
@@ -99,7 +100,10 @@ test('refused credentials stop the work at once, and cost no room anything', asy
   await addRooms(...small(10))
   const before = await jobs()
   archive.simulator.setFaults(() => ({ kind: 'error', code: 'AuthFailure.SignatureFailure' }))
-  await expect(workOff()).rejects.toBeInstanceOf(ConfigurationError)
+  // So slow that the answer is there before the next request may leave.
+  const { db, lcic, clock } = context
+  const slow = { ...context, budget: createBudget({ db, lcic, clock, requestsPerSecond: 0.5 }) }
+  await expect(workOff({}, slow)).rejects.toBeInstanceOf(ConfigurationError)
   expect(archive.simulator.requests.length).toBe(1)
   const after = await jobs()
   for (const [index, { state, attempts, failing_since }] of after.entries()) {

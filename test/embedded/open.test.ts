@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/pro
 import { connect, createServer } from 'node:net'
 import { join, relative } from 'node:path'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { type EmbeddedDatabase, openEmbeddedDatabase } from '../../lib/embedded'
 import { isAlive, serverPid } from './spawn-command'
 import { fast, makeWorkplace, removeWorkplace, workplace } from './workplace'
@@ -129,13 +129,12 @@ describe('a second run', () => {
   })
 
   test('does not take the environment of other servers for its own', async () => {
-    const before = { ...process.env }
-    Object.assign(process.env, { PGSSLMODE: 'require', PGOPTIONS: '-c nonsense=1', PGHOST: 'example.invalid' })
+    vi.stubEnv('PGSSLMODE', 'require').stubEnv('PGOPTIONS', '-c nonsense=1').stubEnv('PGHOST', 'example.invalid')
     try {
       const database = await openEmbeddedDatabase({ directory: join(workplace, 'second'), settings: fast })
       await database.close()
     } finally {
-      process.env = before
+      vi.unstubAllEnvs()
     }
   })
 
