@@ -9,6 +9,7 @@ import {
   type SnapshotColumn,
 } from '../db/analytics-snapshot'
 import type { ConnectOptions } from '../db/connect'
+import { UsageError } from '../errors'
 import { exportError } from './errors'
 import { FINGERPRINT, partPath, readParts, removeLeftOvers, removePart } from './layout'
 import { loadParquet, type Parquet } from './parquet'
@@ -77,7 +78,7 @@ export interface ExportReport {
  * Each file is put into its place in one step. Two exports into one directory do each other no harm: the last one to
  * write a file wins, and if it was the one that read earlier, the next export finds that out.
  *
- * @throws {UsageError} `E_EXPORT_DIRECTORY`
+ * @throws {UsageError} `E_EXPORT_DIRECTORY`, `E_EXPORT_EMPTY`
  * @throws {ArchiveError} `E_EXPORT_SPACE`, `E_EXPORT_WRITE`
  * @throws the signal's reason
  */
@@ -119,6 +120,14 @@ async function exportSnapshot(
       parts.delete(month)
     }
     for (const month of parts.keys()) if (isInSpan(month)) removed.push(partPath(table, month))
+  }
+  // More likely another database, or a login that sees another app, than an archive that has lost all of its classes.
+  if (months.length === 0 && removed.length > 0) {
+    throw new UsageError(
+      'E_EXPORT_EMPTY',
+      `There is not one class to export, and ${directory} has files of some: is it another archive's, or does this login ` +
+        'see other apps? Nothing was changed. If the classes are gone for good, delete the files yourself.',
+    )
   }
 
   const expectedRows = stale.reduce((sum, part) => sum + part.expectedRows, 0)
