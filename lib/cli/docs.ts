@@ -1,11 +1,10 @@
-import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { readConfig } from '../config'
 import { type DictionaryFormat, writeDictionary } from '../docs'
-import { UsageError } from '../errors'
 import { print, remark } from './output'
 import { openDatabase } from './session'
+import { writeWhole } from './write-whole'
 
 export function docsCommand(): Command {
   return new Command('docs')
@@ -16,9 +15,7 @@ export function docsCommand(): Command {
       await using session = await openDatabase(readConfig(), { reads: 'analytics' })
       const text = await writeDictionary(session.db, format)
       if (out === undefined) return print(text.trimEnd())
-      await writeFile(resolve(out), text).catch((error: Error) => {
-        throw new UsageError('E_USAGE', `--out ${out}: ${error.message}.`, { cause: error })
-      })
+      await writeWhole(resolve(out), text)
       remark(`The data dictionary is in ${out}.`)
     })
 }

@@ -8,6 +8,7 @@ import { requireOwner } from '../db/require-owner'
 import { UsageError } from '../errors'
 import { appId } from './arguments'
 import { counted, print, printJson, remark, table } from './output'
+import { isWanted, LINE_EVERY_MS } from './progress'
 import { openDatabase } from './session'
 import { interruption } from './signals'
 
@@ -61,7 +62,7 @@ Examples:
         now: databaseTime,
         clock: systemClock,
         signal: interruption,
-        onProgress: tellLookedThrough(),
+        onProgress: tellLookedThrough(config.logLevel),
       })
       const unfinished = await unfinishedErasures(db)
       if (json) printJson(asJson(report, plan, unfinished))
@@ -71,10 +72,12 @@ Examples:
 }
 
 /** @returns what tells on stderr, every two seconds, how many rooms have been looked through */
-export function tellLookedThrough(): (progress: { readonly rooms: number; readonly of: number }) => void {
+export function tellLookedThrough(
+  logLevel: string | undefined,
+): (progress: { readonly rooms: number; readonly of: number }) => void {
   let toldAt = performance.now()
   return ({ rooms, of }) => {
-    if (performance.now() - toldAt < 2000) return
+    if (performance.now() - toldAt < LINE_EVERY_MS || !isWanted(logLevel)) return
     toldAt = performance.now()
     remark(`${rooms.toLocaleString('en-US')} of ${counted(of, 'room')} looked through`)
   }

@@ -39,8 +39,8 @@ Examples:
       await using session = await openDatabase(config)
       const { db } = session
       await requireOwner(db)
-      const options = { retention, plan, now: databaseTime, signal: interruption, onProgress: tellLookedThrough() }
-      const report = await prune(db, options)
+      const onProgress = tellLookedThrough(config.logLevel)
+      const report = await prune(db, { retention, plan, now: databaseTime, signal: interruption, onProgress })
       if (json) printJson({ plan, ...asJson(report) })
       else print(pruneText(report, retention, plan))
       const unfinished = await unfinishedErasures(db)

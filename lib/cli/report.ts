@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../clock'
 import { type Language, languages, readConfig, readLanguage } from '../config'
@@ -9,6 +7,7 @@ import { type ReportOptions, reportClass, reportOverview, type SchoolTime } from
 import { moment, roomIds } from './arguments'
 import { print } from './output'
 import { openDatabase } from './session'
+import { writeWhole } from './write-whole'
 
 interface ReportArguments {
   readonly from?: SchoolTime
@@ -81,21 +80,6 @@ function reportOf(
   return {
     fileName: `report-${name(from)}-${name(end)}.html`,
     write: (db) => reportOverview(db, { from, to: end, course }, options),
-  }
-}
-
-/** A file is there whole or not at all: what was there before stays until then. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const part = join(dirname(path), `.${randomUUID()}.part`)
-  try {
-    await writeFile(part, text, { flag: 'wx' })
-    await rename(part, path)
-  } catch (error) {
-    await rm(part, { force: true })
-    const reason = error instanceof Error ? error.message.replace(/ '.*$/, '') : String(error)
-    throw new UsageError('E_OUT', `${path} cannot be written: ${reason}. Give another file with --out.`, {
-      cause: error,
-    })
   }
 }
 

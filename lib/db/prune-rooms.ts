@@ -44,8 +44,8 @@ export async function prunePages(
     ${keepMembersMs === undefined ? sql`` : sql`and not ${hasOldMembers(keepMembersMs, now)}`}`
   return pruned(
     db,
+    { settled: settledRooms(isOld, { range, now, plan }), plan },
     sql`
-    with settled as materialized (${settledRooms(isOld, { range, now, plan })}),
     pages as (${deleted('raw_pages', plan)}),
     marked as (${
       plan
@@ -64,8 +64,8 @@ export async function pruneMembers(db: Kysely<Database>, { range, keepMs, now, p
   const isOld = hasOldMembers(keepMs, now)
   return pruned(
     db,
+    { settled: settledRooms(isOld, { range, now, plan }), plan },
     sql`
-    with settled as materialized (${settledRooms(isOld, { range, now, plan })}),
     pages as (${deleted('raw_pages', plan)}),
     members as (${deleted('member_records', plan)}),
     former as (${deleted('history', plan)}),
@@ -98,7 +98,23 @@ function deleted(table: string, plan: boolean) {
   return plan ? sql`select 1 ${ofSettled}` : sql`delete ${ofSettled} returning 1`
 }
 
-async function pruned(db: Kysely<Database>, statement: RawBuilder<unknown>): Promise<PrunedRooms> {
-  const { rows } = await sql<PrunedRooms>`${statement}`.execute(db)
-  return rows[0] ?? { rooms: 0, pages: 0, members: 0 }
+/**
+ * Deletes by another statement than that which locks the rooms: it sees what was written until they were locked.
+ *
+ * @param rest of a statement that begins with the common table expression `settled`
+ */
+async function pruned(
+  db: Kysely<Database>,
+  { settled, plan }: { settled: RawBuilder<unknown>; plan: boolean },
+  rest: RawBuilder<unknown>,
+): Promise<PrunedRooms> {
+  const prune = async (tx: Kysely<Database>, rooms: RawBuilder<unknown>) => {
+    const { rows } = await sql<PrunedRooms>`with settled as materialized (${rooms}), ${rest}`.execute(tx)
+    return rows[0] ?? { rooms: 0, pages: 0, members: 0 }
+  }
+  if (plan) return prune(db, settled)
+  return db.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ room_id: bigint }>`${settled}`.execute(tx)
+    return prune(tx, sql`select unnest(${rows.map((row) => String(row.room_id))}::bigint[]) as room_id`)
+  })
 }

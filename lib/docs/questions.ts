@@ -31,7 +31,7 @@ order by week_start`,
 select course, count(*) as sessions, sum(expected) as expected, sum(attended) as attended,
   round(100.0 * sum(attended) / nullif(sum(expected), 0), 1) as percent
 from analytics.fact_room_session
-where month_start = date '2026-01-01' and roster_known
+where month_start = date '2026-01-01' and roster_known and length_seconds > 0
 group by course
 order by percent desc nulls last`,
   },
