@@ -6,7 +6,6 @@ import type { Config } from '../config'
 import { connect } from '../db/connect'
 import type { Database } from '../db/tables'
 import { createLog } from '../log'
-import { serve } from '../serve'
 import { duration, wholeNumber } from './arguments'
 import { ExitCode, setExitCode } from './exit-code'
 import { print } from './output'
@@ -86,6 +85,8 @@ Example:
       await using desk = owned(connect({ url, ...(ca && { ca }), max: CONNECTIONS, silenceMs: SILENCE_MS }))
       using context = openContext(config, { db: session.db, log })
       tellWhatLacks(config, log)
+      // Its packages load an HTTP client of Node's that no other command needs.
+      const { serve } = await import('../serve')
       await serve({
         config,
         context,

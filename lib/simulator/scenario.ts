@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import type * as z from 'zod'
+import { toDotPath } from 'zod/v4/core'
 import { generateSchool } from './generation'
 import { type roomSchema, scenarioSchema } from './scenario-schema'
 import { type RoomDescription, School } from './school'
@@ -85,7 +86,7 @@ function checked(scenario: unknown): z.output<typeof scenarioSchema> {
   if (result.success) return result.data
   const problems = result.error.issues.map((issue) => {
     const mend = issue.code === 'unrecognized_keys' ? '; remove it or correct its spelling' : ''
-    return `  ${z.core.toDotPath(issue.path) || 'the whole'}: ${issue.message}${mend}`
+    return `  ${toDotPath(issue.path) || 'the whole'}: ${issue.message}${mend}`
   })
   throw new ScenarioError(`The scenario cannot be used:\n${problems.join('\n')}`, { cause: result.error })
 }

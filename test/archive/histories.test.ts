@@ -112,6 +112,6 @@ test('whatever happens to classes, callbacks, sweeps and workers, in the end eac
         await timeline.close()
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 18 },
   )
 }, 180_000)

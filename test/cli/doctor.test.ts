@@ -107,6 +107,11 @@ function steady(text: string): string {
     .replaceAll(/ to [12] s$/gm, ' to 1 s')
 }
 
+/** Without what it says of a check that takes longer than two seconds, as any does on a machine that is busy enough. */
+function withoutPatience(stderr: string): string {
+  return stderr.replaceAll(/^\S+ takes a while …\n/gm, '')
+}
+
 /** What is not well, line by line, and the exit code. */
 async function ailments(...args: Parameters<typeof checksOf>): Promise<string> {
   const checks = await checksOf(...args)
@@ -136,7 +141,7 @@ describe('the command', () => {
   test('says of a sound set-up that all is well, line by line, and ends with 0', async () => {
     const { stdout, stderr, exitCode } = await cli.run(['doctor'], { env: environment() })
     said.push(stdout, stderr)
-    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
+    expect({ stderr: withoutPatience(stderr), exitCode }).toEqual({ stderr: '', exitCode: 0 })
     expect(steady(stdout)).toMatchInlineSnapshot(`
       "pass  credentials       present
       pass  database          127.0.0.1:0/lcic answers, as worker_
@@ -161,7 +166,7 @@ describe('the command', () => {
     const env = environment({ TENCENTCLOUD_SECRET_KEY: 'wrong-key' })
     const { stdout, stderr, exitCode } = await cli.run(['doctor', '--json'], { env })
     said.push(stdout, stderr)
-    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 2 })
+    expect({ stderr: withoutPatience(stderr), exitCode }).toEqual({ stderr: '', exitCode: 2 })
     const { healthy, checks } = JSON.parse(stdout)
     expect(healthy).toBe(false)
     expect(checks.filter(({ status }: Checked) => status !== 'pass')).toEqual([

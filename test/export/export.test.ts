@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { to } from 'pg-copy-streams'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type ExportOptions, exportedTables, exportTables } from '../../lib/export'
 import { exportError } from '../../lib/export/errors'
 import { loadParquet } from '../../lib/export/parquet'
@@ -312,15 +312,22 @@ describe('of a database', () => {
   test('killed wherever, it leaves no file that is not whole, and the next run completes them', async () => {
     const directory = newDirectory()
     const env = { DATABASE_URL: database.url }
+    let leftOver: string[] = []
     for (const bytes of [150_000, 400_000]) {
       await using proxy = await openNarrowProxy(database.url, bytes)
       const killed = cli.start(['export', '--out', directory], { env: { DATABASE_URL: proxy.url } })
       await proxy.isStuck
+      // It has a file in hand once it has read what has come.
+      await vi.waitFor(
+        async () => expect(leftOver).not.toEqual(expect.arrayContaining(await filesOf(directory, '.tmp'))),
+        { timeout: 20_000 },
+      )
+      leftOver = await filesOf(directory, '.tmp')
       killed.signal('SIGKILL')
       expect((await killed.ended).exitCode).toBe(null)
       for (const path of await filesOf(directory, '.parquet')) await askDuckDb(`select * from '${path}'`)
     }
-    expect(await filesOf(directory, '.tmp')).not.toEqual([])
+    expect(leftOver).not.toEqual([])
     const { exitCode, stdout } = await cli.run(['export', '--out', directory, '--json'], { env })
     expect(exitCode).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ directory, schema_version: '1', removed: [] })

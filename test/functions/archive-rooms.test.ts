@@ -157,16 +157,16 @@ test('a room whose statistics are being computed is put off, and the others are 
 })
 
 test('when its time runs out it takes no more rooms, gives back those it cannot finish, and nothing is lost', async () => {
-  const rooms = Array.from({ length: 120 }, () => functions.school.addRoom({ members: 3 }))
+  const rooms = Array.from({ length: 150 }, () => functions.school.addRoom({ members: 3 }))
   const stuck = rooms.slice(2, 5)
   const isStuck = (id = 0n) => stuck.some(({ roomId }) => roomId === id)
   await due(...rooms)
   functions.simulator.setFaults(
-    ({ roomId }): Fault => (isStuck(roomId) ? { kind: 'hang' } : { kind: 'delay', ms: 150 }),
+    ({ roomId }): Fault => (isStuck(roomId) ? { kind: 'hang' } : { kind: 'delay', ms: 200 }),
   )
-  const outcome = await instance.invoke(everyMinute, { timeLimitMs: 4000 })
+  const outcome = await instance.invoke(everyMinute, { timeLimitMs: 6000 })
   answerOf(outcome)
-  expect(outcome.durationMs).toBeLessThan(4000)
+  expect(outcome.durationMs).toBeLessThan(6000)
   expect(functions.simulator.requests.filter(({ roomId }) => isStuck(roomId))).toHaveLength(3)
   const archived = await countJobs('archived')
   expect(archived).toBeGreaterThan(0)
@@ -191,9 +191,9 @@ async function countInterrupted(rooms: readonly SimulatedRoom[]): Promise<number
 
 test('rooms that were named and for which there was no time stay due', async () => {
   const rooms = Array.from({ length: 120 }, () => functions.school.addRoom({ members: 3 }))
-  functions.simulator.setFaults({ rate: 1, kinds: [{ kind: 'delay', ms: 60 }] })
+  functions.simulator.setFaults({ rate: 1, kinds: [{ kind: 'delay', ms: 180 }] })
   const RoomIds = rooms.map(({ roomId }) => String(roomId))
-  const outcome = await instance.invoke({ RoomIds }, { timeLimitMs: 1600 })
+  const outcome = await instance.invoke({ RoomIds }, { timeLimitMs: 3000 })
   await expectNoLeases()
   const archived = await countJobs('archived')
   expect(archived).toBeLessThan(rooms.length)
