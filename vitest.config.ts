@@ -43,7 +43,7 @@ export default defineConfig({
     isolate: false,
     setupFiles: ['test/support/each-file.ts'],
     sequence: { sequencer: LongestFirst },
-    // Tests wait for processes and clocks a good deal: on two cores four take a tenth less time than three.
-    maxWorkers: 4,
+    // Tests wait for processes and clocks a good deal: on two cores three take a quarter less time than two.
+    maxWorkers: 3,
   },
 })
