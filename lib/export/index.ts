@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { linkedController } from '../abort'
 import {
@@ -12,6 +11,7 @@ import type { ConnectOptions } from '../db/connect'
 import { UsageError } from '../errors'
 import { exportError } from './errors'
 import { FINGERPRINT, partPath, readParts, removeLeftOvers, removePart } from './layout'
+import { makeDirectory } from './make-directory'
 import { loadParquet, type Parquet } from './parquet'
 import { type RowGroupSize, writePart } from './write-part'
 
@@ -84,7 +84,7 @@ export interface ExportReport {
  */
 export async function exportTables(options: ExportOptions): Promise<ExportReport> {
   try {
-    await mkdir(options.directory, { recursive: true })
+    await makeDirectory(options.directory)
     const parquet = await loadParquet()
     return await inAnalyticsSnapshot(options.database, READERS, (snapshots) =>
       exportSnapshot(snapshots, parquet, options),

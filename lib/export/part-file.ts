@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { KeyValue } from 'hyparquet'
 import type { Column } from './column'
 import { temporaryName } from './layout'
+import { makeDirectory } from './make-directory'
 import type { Parquet } from './parquet'
 
 /** A Parquet file in the making. It has a name that nobody reads until it is whole and on the disk. */
@@ -37,7 +38,7 @@ export class PartFile {
     columns: readonly Column[],
     about: { metadata: KeyValue[]; createdBy: string },
   ): Promise<PartFile> {
-    await mkdir(dirname(path), { recursive: true })
+    await makeDirectory(dirname(path))
     const temporaryPath = join(dirname(path), temporaryName(randomUUID()))
     const handle = await open(temporaryPath, 'wx')
     return new PartFile(parquet, path, temporaryPath, handle, columns, about)

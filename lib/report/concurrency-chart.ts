@@ -73,7 +73,7 @@ function peakRule(
   { inner, y, label }: { readonly inner: number; readonly y: object; readonly label: string },
 ): object[] {
   const data = { values: [{ members, label }] }
-  const side = members > highest ? { baseline: 'bottom', dy: -4 } : { baseline: 'top', dy: 5 }
+  const side = members >= highest ? { baseline: 'bottom', dy: -4 } : { baseline: 'top', dy: 5 }
   return [
     { data, mark: { type: 'rule', stroke: 'var(--ink)', strokeWidth: 1.2, strokeDash: [8, 3] }, encoding: { y } },
     {

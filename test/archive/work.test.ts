@@ -312,7 +312,7 @@ test('a database that only reads for a while, as one that is about to be the pri
   }
   const stop = new AbortController()
   const working = workOff({ until: 'stopped', signal: stop.signal }, { ...context, db, clock })
-  await vi.waitFor(async () => expect(await jobs('archived')).toHaveLength(rooms.length), { timeout: 10_000 })
+  await vi.waitFor(async () => expect(await jobs('archived')).toHaveLength(rooms.length), { timeout: 30_000 })
   stop.abort()
   expect(await working).toMatchObject({ archived: rooms.length })
   await db.destroy()

@@ -361,13 +361,17 @@ describe('of a database', () => {
   test('a directory that cannot be written to, and one that is full, are named with what helps', async () => {
     const file = newDirectory()
     await writeFile(file, '')
-    const { exitCode, stderr } = await cli.run(['export', '--out', join(file, 'x')], {
-      env: { DATABASE_URL: database.url },
-    })
-    expect({ exitCode, stderr }).toEqual({
-      exitCode: 2,
-      stderr: `lcic-archive: ${join(file, 'x')} cannot be written to (ENOTDIR). Name a directory that this user may create files in. [E_EXPORT_DIRECTORY]\n`,
-    })
+    // A file system that takes no directories.
+    const virtual = process.platform === 'linux' ? ([['/proc/x/y', 'ENOENT']] as const) : []
+    for (const [directory, code] of [[join(file, 'x'), 'ENOTDIR'], [file, 'EEXIST'], ...virtual] as const) {
+      const { exitCode, stderr } = await cli.run(['export', '--out', directory], {
+        env: { DATABASE_URL: database.url },
+      })
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 2,
+        stderr: `lcic-archive: ${directory} cannot be written to (${code}). Name a directory that this user may create files in. [E_EXPORT_DIRECTORY]\n`,
+      })
+    }
     const reversed = await cli.run(['export', '--out', file, '--from', '2026-03-02', '--to', '2026-03-02'], {
       env: { DATABASE_URL: database.url },
     })
