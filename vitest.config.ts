@@ -18,6 +18,11 @@ const longest = [
   'archive/adversity',
   'deploy/serverless',
   'functions/archive-rooms',
+  'cli/serve',
+  'report/browser',
+  'archive/room-sizes',
+  'embedded/places',
+  'embedded/sharing',
 ]
 
 /** In the order of that list, and then as Vitest orders them. */
@@ -43,7 +48,7 @@ export default defineConfig({
     isolate: false,
     setupFiles: ['test/support/each-file.ts'],
     sequence: { sequencer: LongestFirst },
-    // Tests wait for processes and clocks a good deal: on two cores three take a quarter less time than two.
-    maxWorkers: 3,
+    // Tests wait for processes and clocks a good deal: four keep two cores busy.
+    maxWorkers: 4,
   },
 })

