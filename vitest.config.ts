@@ -48,7 +48,7 @@ export default defineConfig({
     isolate: false,
     setupFiles: ['test/support/each-file.ts'],
     sequence: { sequencer: LongestFirst },
-    // Tests wait for processes and clocks a good deal: four keep two cores busy.
-    maxWorkers: 4,
+    // Tests wait for processes and clocks a good deal: three keep two cores busy.
+    maxWorkers: 3,
   },
 })
