@@ -343,5 +343,5 @@ test('100 rooms at once at 20 requests a second: all are archived, at that pace,
   expect(mostInAnySlidingSecond(answered)).toBeLessThanOrEqual(20)
   // On a busy machine some requests come late, and those that come too late are refused; on an idle one it is 95 %.
   const spanMs = (answered.at(-1)?.arrivedAtMs ?? 0) - (answered[0]?.arrivedAtMs ?? 0)
-  expect((99 / spanMs) * 1000).toBeGreaterThan(20 * 0.5)
+  expect((99 / spanMs) * 1000).toBeGreaterThan(20 * 0.6)
 })
