@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
+import { archiveNewRoom } from '../db/archive-new-room'
 import type { ArchivedRoom } from '../db/begin-attempt'
-import { countMembers } from '../db/count-members'
-import { discardPages } from '../db/discard-pages'
+import { confirmUnchanged } from '../db/confirm-unchanged'
 import { concludedRuns, finishRun } from '../db/finish-run'
 import { landedPages } from '../db/landed-pages'
 import { lockLease } from '../db/leases'
 import { digestRecords, type MergeResult, mergeMembers } from '../db/merge-members'
-import { completeJob } from '../db/settle-job'
+import { type Completion, completeJob } from '../db/settle-job'
 import type { Database } from '../db/tables'
 import { upsertRoom } from '../db/upsert-room'
 import { type ArchiveContext, type Attempt, LeaseLostError } from './context'
@@ -48,7 +48,8 @@ const READS_TO_BELIEVE = { lostMembers: 2, differingDuplicates: 3, copies: 6 }
 
 /**
  * Decides what the pages of an attempt are worth, and applies them: room, members, tombstones, run and job in one
- * transaction, so that a reader sees the room as it was or as it is now.
+ * transaction, so that a reader sees the room as it was or as it is now. A new room, and one that has not changed, take one
+ * statement.
  *
  * @throws {LeaseLostError} if another process has taken the room over; nothing is written then
  */
@@ -63,41 +64,42 @@ export async function takeSnapshot(
   if (!first) throw new TypeError('A snapshot needs a page.')
   const { figures } = first
   const pagesHash = hashOf(pages)
+  const leftOut = erasedFrom(pages)
   const now = context.now()
+  const completion: Completion = {
+    lease,
+    now,
+    endedAt: figures.RealEndTime,
+    requestId: requestIds.at(-1),
+    rereadAfterMs: policy.rereadAfterMs,
+  }
+  const run = { roomId, attempt, now, requestIds }
 
+  if (!archived) {
+    const room = roomFacts(roomId, figures)
+    const archivedRun = { ...run, outcome: 'archived', contentHash: pagesHash }
+    if (await archiveNewRoom(db, { room, leftOut, run: archivedRun, completion })) {
+      return { outcome: 'archived', ...nothingWritten, inserted: figures.Total - leftOut, erased: leftOut }
+    }
+  } else if (archived.contentHash === pagesHash) {
+    const unchangedRun = { ...run, outcome: 'unchanged', contentHash: pagesHash }
+    if (await confirmUnchanged(db, { members: archived.members, run: unchangedRun, completion })) {
+      return { outcome: 'unchanged', ...nothingWritten, erased: leftOut }
+    }
+  }
   return db.transaction().execute(async (tx) => {
     if (!(await lockLease(tx, lease))) throw new LeaseLostError()
     const { contentHash, ...snapshot } = await apply(tx)
-    await finishRun(tx, {
-      roomId,
-      attempt,
-      now,
-      requestIds,
-      errorMessage: snapshot.reason,
-      contentHash,
-      ...snapshot,
-    })
-    if (snapshot.outcome === 'unchanged') await discardPages(tx, { roomId, attempt })
-    if (snapshot.outcome === 'archived' || snapshot.outcome === 'unchanged') {
-      await completeJob(tx, {
-        lease,
-        now,
-        endedAt: figures.RealEndTime,
-        requestId: requestIds.at(-1),
-        rereadAfterMs: policy.rereadAfterMs,
-      })
-    }
+    await finishRun(tx, { ...run, errorMessage: snapshot.reason, contentHash, ...snapshot })
+    if (snapshot.outcome === 'archived') await completeJob(tx, completion)
     return snapshot
   })
 
   async function apply(tx: Kysely<Database>): Promise<Snapshot & { contentHash: string }> {
-    if (archived?.contentHash === pagesHash && (await countMembers(tx, roomId)) === archived.members) {
-      return { outcome: 'unchanged', ...nothingWritten, erased: erasedFrom(pages), contentHash: pagesHash }
-    }
     const { merge, fingerprint, problem } = await mergeIfSound(tx)
     const { erased } = merge
     // Somebody was erased from pages that had been landed already.
-    const contentHash = erased === erasedFrom(pages) ? pagesHash : hashOf(await landedPages(tx, { roomId, attempt }))
+    const contentHash = erased === leftOut ? pagesHash : hashOf(await landedPages(tx, { roomId, attempt }))
     if (problem) return { ...problem, ...nothingWritten, erased, contentHash: fingerprint ?? contentHash }
     await upsertRoom(tx, {
       room: roomFacts(roomId, figures),
