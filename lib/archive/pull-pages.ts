@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { linkedController } from '../abort'
+import type { UnlandedPage } from '../db/archive-new-room'
 import type { ArchivedRoom, LandedPage } from '../db/begin-attempt'
-import { landPage } from '../db/land-page'
+import { landPage, type PageToLand } from '../db/land-page'
 import { renewLease } from '../db/leases'
 import { readErasures } from '../db/read-erasures'
 import { PAGE_LIMIT } from '../lcic/client'
@@ -16,6 +17,20 @@ export class InconsistentPagesError extends Error {}
 /** A landed page of a room's statistics. */
 export type RoomPage = LandedPage<PageFigures>
 
+/** The pages of an attempt. */
+export interface PulledPages {
+  /** By number. */
+  readonly pages: readonly RoomPage[]
+  /** The only page of a new room, which is to be landed with the room. */
+  readonly onlyPage?: OnlyPage
+}
+
+export interface OnlyPage extends UnlandedPage {
+  readonly page: PageToLand<PageFigures>
+  /** As it came. */
+  readonly answer: StatisticsPage
+}
+
 /** Pages asked for at once: enough to use the whole budget on one room when an answer takes up to 200 ms. */
 const PAGES_IN_FLIGHT = 4
 
@@ -23,7 +38,6 @@ const PAGES_IN_FLIGHT = 4
  * Pulls and lands the pages of an attempt that are not landed yet, until there are as many records as LCIC announced:
  * never until a short page, since nothing says that pages are full.
  *
- * @returns all pages of the attempt, by number
  * @throws {InconsistentPagesError} if the pages disagree about the room, or end before, or go beyond, what was announced
  */
 export async function pullPages(
@@ -31,25 +45,28 @@ export async function pullPages(
   attempt: Attempt,
   { landed, archived }: { landed: readonly RoomPage[]; archived?: ArchivedRoom },
   patience: Patience,
-): Promise<RoomPage[]> {
+): Promise<PulledPages> {
   const pages = new Map<number, RoomPage>()
+  let onlyPage: OnlyPage | undefined
   const inFlight = new Map<number, Promise<void>>()
   const stop = linkedController(patience.signal)
 
   async function pull(page: number): Promise<void> {
     const answer = await requestPage(context, attempt, page, { ...patience, signal: stop.signal })
     requireAgreement(pages, page, answer.figures)
-    const { recordCount, erased, figures, contentHash, requestId } = await land(
-      context,
-      attempt,
-      page,
-      answer,
-      archived,
-    )
+    const landed = isOnlyPage(page, answer, archived)
+      ? keepOnly(answer)
+      : await landAnswer(context, attempt, page, answer, archived)
+    const { recordCount, erased, figures, contentHash, requestId } = landed
     pages.set(page, { page, recordCount, erased, figures, contentHash, requestId })
     const records = countRecords(pages)
     const { roomId } = attempt.lease
     context.observe?.({ type: 'page', roomId, page, pageRecords: recordCount, records, total: figures.Total })
+  }
+
+  function keepOnly(answer: StatisticsPage): PageToLand<PageFigures> {
+    onlyPage = { ...redactedPage(context, attempt, 1, answer), answer }
+    return onlyPage.page
   }
 
   try {
@@ -79,7 +96,7 @@ export async function pullPages(
     stop.unlink()
   }
   requireWholeness(pages, archived)
-  return [...pages.values()].sort((a, b) => a.page - b.page)
+  return { pages: [...pages.values()].sort((a, b) => a.page - b.page), ...(onlyPage && { onlyPage }) }
 }
 
 async function requestPage(
@@ -105,6 +122,15 @@ async function requestPage(
   )
 }
 
+/** Of a new room it saves a round trip to land its only page with it; one that lists nobody may not be archived at all. */
+function isOnlyPage(
+  page: number,
+  { recordCount, figures }: StatisticsPage,
+  archived: ArchivedRoom | undefined,
+): boolean {
+  return !archived && page === 1 && recordCount > 0 && recordCount === figures.Total
+}
+
 /** The next page to ask for; `undefined` while answers have to be awaited first, and when all is there. */
 function nextPage(pages: ReadonlyMap<number, RoomPage>, inFlight: ReadonlyMap<number, unknown>): number | undefined {
   const total = announcedTotal(pages)
@@ -120,26 +146,40 @@ function nextPage(pages: ReadonlyMap<number, RoomPage>, inFlight: ReadonlyMap<nu
 }
 
 /** Lands what may be stored of an answer. @returns what was landed */
-async function land(
-  { db, now, policy: { personalData } }: ArchiveContext,
+export async function landAnswer(
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
   page: number,
   answer: StatisticsPage,
-  archived: ArchivedRoom | undefined,
-): Promise<StatisticsPage & { erased: number }> {
-  const { lease, number } = attempt
+  archived?: ArchivedRoom,
+): Promise<PageToLand<PageFigures>> {
+  const { db, now } = context
+  const { lease } = attempt
   for (;;) {
-    const { newest: erasuresSeen = 0n, isErased } = attempt.erasures ?? {}
-    const { page: redacted, erased: leftOut } = redactPage(answer, { personalData, isErased })
-    const { body, records, requestId, figures, recordCount, contentHash } = redacted
-    const erased = leftOut.length
-    const unchanged = archived?.pageHashes[page] === contentHash
-    const content = archived && unchanged ? { sameAsAttempt: archived.attempt } : { body, ...(records && { records }) }
-    const facts = { attempt: number, page, requestId, content, figures, recordCount, erased, contentHash }
-    const landing = await landPage(db, { lease, now: now(), page: facts, erasuresSeen })
-    if (landing === 'landed') return { ...redacted, erased }
+    const redacted = redactedPage(context, attempt, page, answer, archived)
+    const landing = await landPage(db, { lease, now: now(), ...redacted })
+    if (landing === 'landed') return redacted.page
     if (landing === 'lost') throw new LeaseLostError()
     attempt.erasures = await readErasures(db, lease.roomId)
+  }
+}
+
+/** What may be stored of an answer, by what is known of erasures. */
+function redactedPage(
+  { policy: { personalData } }: Pick<ArchiveContext, 'policy'>,
+  { number: attempt, erasures }: Attempt,
+  page: number,
+  answer: StatisticsPage,
+  archived?: ArchivedRoom,
+): { page: PageToLand<PageFigures>; erasuresSeen: bigint } {
+  const { newest: erasuresSeen = 0n, isErased } = erasures ?? {}
+  const { page: redacted, erased } = redactPage(answer, { personalData, isErased })
+  const { body, records, requestId, figures, recordCount, contentHash } = redacted
+  const unchanged = archived?.pageHashes[page] === contentHash
+  const content = archived && unchanged ? { sameAsAttempt: archived.attempt } : { body, ...(records && { records }) }
+  return {
+    page: { attempt, page, requestId, content, figures, recordCount, erased: erased.length, contentHash },
+    erasuresSeen,
   }
 }
 

@@ -11,7 +11,7 @@ import { type Completion, completeJob } from '../db/settle-job'
 import type { Database } from '../db/tables'
 import { upsertRoom } from '../db/upsert-room'
 import { type ArchiveContext, type Attempt, LeaseLostError } from './context'
-import type { RoomPage } from './pull-pages'
+import { landAnswer, type PulledPages, type RoomPage } from './pull-pages'
 
 /** What became of an attempt whose pages are all there. */
 export type SnapshotOutcome =
@@ -54,43 +54,91 @@ const READS_TO_BELIEVE = { lostMembers: 2, differingDuplicates: 3, copies: 6 }
  * @throws {LeaseLostError} if another process has taken the room over; nothing is written then
  */
 export async function takeSnapshot(
-  { db, policy, ...context }: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
-  { lease, number: attempt, requestIds }: Attempt,
-  pages: readonly RoomPage[],
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
+  attempt: Attempt,
+  pulled: PulledPages,
   archived: ArchivedRoom | undefined,
 ): Promise<Snapshot> {
-  const { roomId } = lease
-  const [first] = pages
-  if (!first) throw new TypeError('A snapshot needs a page.')
-  const { figures } = first
-  const pagesHash = hashOf(pages)
-  const leftOut = erasedFrom(pages)
-  const now = context.now()
-  const completion: Completion = {
-    lease,
-    now,
-    endedAt: figures.RealEndTime,
-    requestId: requestIds.at(-1),
-    rereadAfterMs: policy.rereadAfterMs,
-  }
-  const run = { roomId, attempt, now, requestIds }
+  return (
+    (await takeAtOnce(context, attempt, pulled, archived)) ??
+    takeWithCare(context, attempt, await allLanded(context, attempt, pulled))
+  )
+}
 
+/** The ordinary cases: a new room in perfect order, and one of which the archive has this very content. */
+async function takeAtOnce(
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
+  attempt: Attempt,
+  { pages, onlyPage }: PulledPages,
+  archived: ArchivedRoom | undefined,
+): Promise<Snapshot | undefined> {
+  const { db } = context
+  const { figures } = firstOf(pages)
+  const { roomId } = attempt.lease
+  const contentHash = hashOf(pages)
+  const leftOut = erasedFrom(pages)
+  const completion = completionOf(context, attempt, figures)
+  const run = { roomId, attempt: attempt.number, now: completion.now, requestIds: attempt.requestIds, contentHash }
   if (!archived) {
     const room = roomFacts(roomId, figures)
-    const archivedRun = { ...run, outcome: 'archived', contentHash: pagesHash }
-    if (await archiveNewRoom(db, { room, leftOut, run: archivedRun, completion })) {
-      return { outcome: 'archived', ...nothingWritten, inserted: figures.Total - leftOut, erased: leftOut }
-    }
-  } else if (archived.contentHash === pagesHash) {
-    const unchangedRun = { ...run, outcome: 'unchanged', contentHash: pagesHash }
-    if (await confirmUnchanged(db, { members: archived.members, run: unchangedRun, completion })) {
-      return { outcome: 'unchanged', ...nothingWritten, erased: leftOut }
-    }
+    const isDone = await archiveNewRoom(db, {
+      room,
+      leftOut,
+      run: { ...run, outcome: 'archived' },
+      completion,
+      onlyPage,
+    })
+    return isDone
+      ? { outcome: 'archived', ...nothingWritten, inserted: figures.Total - leftOut, erased: leftOut }
+      : undefined
   }
+  if (archived.contentHash !== contentHash) return undefined
+  const { members } = archived
+  const isDone = await confirmUnchanged(db, { members, run: { ...run, outcome: 'unchanged' }, completion })
+  return isDone ? { outcome: 'unchanged', ...nothingWritten, erased: leftOut } : undefined
+}
+
+/** The pages once all of them are landed. */
+async function allLanded(
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
+  attempt: Attempt,
+  { pages, onlyPage }: PulledPages,
+): Promise<readonly RoomPage[]> {
+  return onlyPage ? [await landAnswer(context, attempt, 1, onlyPage.answer)] : pages
+}
+
+function completionOf(
+  { now, policy }: Pick<ArchiveContext, 'now' | 'policy'>,
+  { lease, requestIds }: Attempt,
+  { RealEndTime: endedAt }: RoomPage['figures'],
+): Completion {
+  return { lease, now: now(), endedAt, requestId: requestIds.at(-1), rereadAfterMs: policy.rereadAfterMs }
+}
+
+function firstOf(pages: readonly RoomPage[]): RoomPage {
+  const [first] = pages
+  if (!first) throw new TypeError('A snapshot needs a page.')
+  return first
+}
+
+/** Merges the pages, whatever they are like, and decides what they are worth. */
+async function takeWithCare(
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
+  { lease, number: attempt, requestIds }: Attempt,
+  pages: readonly RoomPage[],
+): Promise<Snapshot> {
+  const { db } = context
+  const { roomId } = lease
+  const { figures } = firstOf(pages)
+  const pagesHash = hashOf(pages)
+  const leftOut = erasedFrom(pages)
+  const completion = completionOf(context, { lease, number: attempt, requestIds }, figures)
+  const { now } = completion
+
   return db.transaction().execute(async (tx) => {
     if (!(await lockLease(tx, lease))) throw new LeaseLostError()
     const { contentHash, ...snapshot } = await apply(tx)
-    await finishRun(tx, { ...run, errorMessage: snapshot.reason, contentHash, ...snapshot })
+    await finishRun(tx, { roomId, attempt, now, requestIds, errorMessage: snapshot.reason, contentHash, ...snapshot })
     if (snapshot.outcome === 'archived') await completeJob(tx, completion)
     return snapshot
   })

@@ -15,6 +15,8 @@ export interface RunResult {
   readonly removed?: number
   readonly duplicates?: number
   readonly contentHash?: string | undefined
+  /** The pages, and how many records are on them, where they are landed by the same statement. */
+  readonly landed?: { readonly pages: number; readonly records: number }
 }
 
 /** Closes an attempt's run, if it is still open, and counts the pages it landed. */
@@ -31,11 +33,15 @@ export function runFinished(run: RunResult, condition = sql<boolean>`true`): Raw
       request_ids = ${run.requestIds}::text[],
       inserted = ${run.inserted ?? 0}, updated = ${run.updated ?? 0}, removed = ${run.removed ?? 0},
       duplicates = ${run.duplicates ?? 0}, content_hash = ${run.contentHash ?? null},
-      (pages, records) = (
-        select count(*), coalesce(sum(record_count), 0)
-        from archive.raw_pages
-        where room_id = ${run.roomId} and attempt = ${run.attempt})
+      (pages, records) = (${landedBy(run)})
     where room_id = ${run.roomId} and attempt = ${run.attempt} and finished_at is null and ${condition}`
+}
+
+function landedBy({ roomId, attempt, landed }: RunResult): RawBuilder<unknown> {
+  if (landed) return sql`select ${landed.pages}::int, ${landed.records}::int`
+  return sql`
+    select count(*), coalesce(sum(record_count), 0) from archive.raw_pages
+    where room_id = ${roomId} and attempt = ${attempt}`
 }
 
 /** The newest runs of a room that came to a conclusion about its pages, before the given attempt; newest first. */

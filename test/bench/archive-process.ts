@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { createBudget } from '../../lib/archive/budget'
+import type { Budget } from '../../lib/archive/budget'
 import { work } from '../../lib/archive/work'
 import { systemClock } from '../../lib/clock'
 import { connect } from '../../lib/db/connect'
@@ -11,11 +11,13 @@ import { countStatements } from './count-statements'
 import { runMeasured } from './measured'
 import type { LoadTask } from './steps'
 
+/** Without a limit there is nothing to reserve. */
+const budget: Budget = { take: async () => ({ use: () => undefined }), pushBack: async () => undefined }
+
 /** Archives the rooms once, as a worker of the product does it: from the hint that names them to the last commit. */
 runMeasured(async ({ databaseUrl, endpoint, credentials, roomIds }: LoadTask, measure) => {
   const db = connect({ url: databaseUrl })
   const lcic = createLcic({ endpoint: new URL(endpoint), credentials: () => credentials })
-  const budget = createBudget({ db, lcic, clock: systemClock, requestsPerSecond: 100_000 })
   const log = pino({ level: 'error' }, pino.destination({ dest: 2, sync: true }))
   const now = () => databaseTime
   const context = { db, lcic, budget, clock: systemClock, now, policy: { giveUpAfterMs: 86_400_000 }, log }
