@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { linkedController } from '../abort'
-import type { UnlandedPage } from '../db/archive-new-room'
 import type { ArchivedRoom, LandedPage } from '../db/begin-attempt'
 import { landPage, type PageToLand } from '../db/land-page'
 import { renewLease } from '../db/leases'
+import { encodeMembers, type MemberColumns } from '../db/member-columns'
 import { readErasures } from '../db/read-erasures'
 import { PAGE_LIMIT } from '../lcic/client'
 import { redactPage } from '../lcic/redact-page'
@@ -21,15 +21,25 @@ export type RoomPage = LandedPage<PageFigures>
 export interface PulledPages {
   /** By number. */
   readonly pages: readonly RoomPage[]
-  /** The only page of a new room, which is to be landed with the room. */
-  readonly onlyPage?: OnlyPage
+  /** What is needed to archive a new room at once; absent: for the pages of others, and of large or archived rooms. */
+  readonly newRoom?: {
+    readonly members: readonly MemberColumns[]
+    readonly erasuresSeen: bigint
+    readonly onlyPage: OnlyPage | undefined
+  }
 }
 
-export interface OnlyPage extends UnlandedPage {
+/** The only page of a new room, which is landed with the room, or else has to be landed. */
+export interface OnlyPage {
   readonly page: PageToLand<PageFigures>
-  /** As it came. */
-  readonly answer: StatisticsPage
+  /** The answer's text as it came: what was parsed of it would take several times the memory. */
+  readonly body: Buffer
 }
+
+/** Of larger rooms the records are not kept in memory until they are archived. They take some 200 bytes each. */
+const MOST_HELD = 20_000
+
+const MOST_ERASURES = 2n ** 63n - 1n
 
 /** Pages asked for at once: enough to use the whole budget on one room when an answer takes up to 200 ms. */
 const PAGES_IN_FLIGHT = 4
@@ -47,6 +57,9 @@ export async function pullPages(
   patience: Patience,
 ): Promise<PulledPages> {
   const pages = new Map<number, RoomPage>()
+  const isNew = !archived && landed.length === 0
+  /** The records of each page of a new room. */
+  const held: { readonly columns: MemberColumns; readonly erasuresSeen: bigint }[] = []
   let onlyPage: OnlyPage | undefined
   const inFlight = new Map<number, Promise<void>>()
   const stop = linkedController(patience.signal)
@@ -54,19 +67,19 @@ export async function pullPages(
   async function pull(page: number): Promise<void> {
     const answer = await requestPage(context, attempt, page, { ...patience, signal: stop.signal })
     requireAgreement(pages, page, answer.figures)
-    const landed = isOnlyPage(page, answer, archived)
-      ? keepOnly(answer)
+    const isHeld = isNew && answer.figures.Total <= MOST_HELD
+    // To land it with the room saves a round trip. A room that lists nobody may not be archived at all.
+    const isOnly = isHeld && page === 1 && answer.recordCount > 0 && answer.recordCount === answer.figures.Total
+    const told = isOnly
+      ? redactedPage(context, attempt, page, answer)
       : await landAnswer(context, attempt, page, answer, archived)
-    const { recordCount, erased, figures, contentHash, requestId } = landed
+    if (isHeld) held.push({ columns: encodeMembers(told.members), erasuresSeen: told.erasuresSeen })
+    if (isOnly) onlyPage = { page: told.page, body: answer.body }
+    const { recordCount, erased, figures, contentHash, requestId } = told.page
     pages.set(page, { page, recordCount, erased, figures, contentHash, requestId })
     const records = countRecords(pages)
     const { roomId } = attempt.lease
     context.observe?.({ type: 'page', roomId, page, pageRecords: recordCount, records, total: figures.Total })
-  }
-
-  function keepOnly(answer: StatisticsPage): PageToLand<PageFigures> {
-    onlyPage = { ...redactedPage(context, attempt, 1, answer), answer }
-    return onlyPage.page
   }
 
   try {
@@ -96,7 +109,13 @@ export async function pullPages(
     stop.unlink()
   }
   requireWholeness(pages, archived)
-  return { pages: [...pages.values()].sort((a, b) => a.page - b.page), ...(onlyPage && { onlyPage }) }
+  const all = [...pages.values()].sort((a, b) => a.page - b.page)
+  if (held.length < all.length) return { pages: all }
+  const erasuresSeen = held.reduce(
+    (least, page) => (page.erasuresSeen < least ? page.erasuresSeen : least),
+    MOST_ERASURES,
+  )
+  return { pages: all, newRoom: { members: held.map(({ columns }) => columns), erasuresSeen, onlyPage } }
 }
 
 async function requestPage(
@@ -122,15 +141,6 @@ async function requestPage(
   )
 }
 
-/** Of a new room it saves a round trip to land its only page with it; one that lists nobody may not be archived at all. */
-function isOnlyPage(
-  page: number,
-  { recordCount, figures }: StatisticsPage,
-  archived: ArchivedRoom | undefined,
-): boolean {
-  return !archived && page === 1 && recordCount > 0 && recordCount === figures.Total
-}
-
 /** The next page to ask for; `undefined` while answers have to be awaited first, and when all is there. */
 function nextPage(pages: ReadonlyMap<number, RoomPage>, inFlight: ReadonlyMap<number, unknown>): number | undefined {
   const total = announcedTotal(pages)
@@ -145,6 +155,14 @@ function nextPage(pages: ReadonlyMap<number, RoomPage>, inFlight: ReadonlyMap<nu
   return page
 }
 
+/** What may be stored of an answer. */
+interface RedactedPage {
+  readonly page: PageToLand<PageFigures>
+  readonly members: StatisticsPage['members']
+  /** Number of the newest erasure that it was redacted by. */
+  readonly erasuresSeen: bigint
+}
+
 /** Lands what may be stored of an answer. @returns what was landed */
 export async function landAnswer(
   context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
@@ -152,13 +170,14 @@ export async function landAnswer(
   page: number,
   answer: StatisticsPage,
   archived?: ArchivedRoom,
-): Promise<PageToLand<PageFigures>> {
+): Promise<RedactedPage> {
   const { db, now } = context
   const { lease } = attempt
   for (;;) {
     const redacted = redactedPage(context, attempt, page, answer, archived)
-    const landing = await landPage(db, { lease, now: now(), ...redacted })
-    if (landing === 'landed') return redacted.page
+    const { page: facts, erasuresSeen } = redacted
+    const landing = await landPage(db, { lease, now: now(), page: facts, erasuresSeen })
+    if (landing === 'landed') return redacted
     if (landing === 'lost') throw new LeaseLostError()
     attempt.erasures = await readErasures(db, lease.roomId)
   }
@@ -171,14 +190,15 @@ function redactedPage(
   page: number,
   answer: StatisticsPage,
   archived?: ArchivedRoom,
-): { page: PageToLand<PageFigures>; erasuresSeen: bigint } {
+): RedactedPage {
   const { newest: erasuresSeen = 0n, isErased } = erasures ?? {}
   const { page: redacted, erased } = redactPage(answer, { personalData, isErased })
-  const { body, records, requestId, figures, recordCount, contentHash } = redacted
+  const { body, records, members, requestId, figures, recordCount, contentHash } = redacted
   const unchanged = archived?.pageHashes[page] === contentHash
   const content = archived && unchanged ? { sameAsAttempt: archived.attempt } : { body, ...(records && { records }) }
   return {
     page: { attempt, page, requestId, content, figures, recordCount, erased: erased.length, contentHash },
+    members,
     erasuresSeen,
   }
 }

@@ -10,6 +10,7 @@ import { digestRecords, type MergeResult, mergeMembers } from '../db/merge-membe
 import { type Completion, completeJob } from '../db/settle-job'
 import type { Database } from '../db/tables'
 import { upsertRoom } from '../db/upsert-room'
+import { readStoredPage } from '../lcic/statistics'
 import { type ArchiveContext, type Attempt, LeaseLostError } from './context'
 import { landAnswer, type PulledPages, type RoomPage } from './pull-pages'
 
@@ -69,7 +70,7 @@ export async function takeSnapshot(
 async function takeAtOnce(
   context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
-  { pages, onlyPage }: PulledPages,
+  { pages, newRoom }: PulledPages,
   archived: ArchivedRoom | undefined,
 ): Promise<Snapshot | undefined> {
   const { db } = context
@@ -79,20 +80,25 @@ async function takeAtOnce(
   const leftOut = erasedFrom(pages)
   const completion = completionOf(context, attempt, figures)
   const run = { roomId, attempt: attempt.number, now: completion.now, requestIds: attempt.requestIds, contentHash }
-  if (!archived) {
+  if (newRoom) {
     const room = roomFacts(roomId, figures)
+    const { members, erasuresSeen } = newRoom
+    const onlyPage = newRoom.onlyPage?.page
+    const archivedRun = { ...run, outcome: 'archived' }
     const isDone = await archiveNewRoom(db, {
       room,
       leftOut,
-      run: { ...run, outcome: 'archived' },
+      run: archivedRun,
       completion,
+      members,
+      erasuresSeen,
       onlyPage,
     })
     return isDone
       ? { outcome: 'archived', ...nothingWritten, inserted: figures.Total - leftOut, erased: leftOut }
       : undefined
   }
-  if (archived.contentHash !== contentHash) return undefined
+  if (archived?.contentHash !== contentHash) return undefined
   const { members } = archived
   const isDone = await confirmUnchanged(db, { members, run: { ...run, outcome: 'unchanged' }, completion })
   return isDone ? { outcome: 'unchanged', ...nothingWritten, erased: leftOut } : undefined
@@ -102,9 +108,11 @@ async function takeAtOnce(
 async function allLanded(
   context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
-  { pages, onlyPage }: PulledPages,
+  { pages, newRoom }: PulledPages,
 ): Promise<readonly RoomPage[]> {
-  return onlyPage ? [await landAnswer(context, attempt, 1, onlyPage.answer)] : pages
+  if (!newRoom?.onlyPage) return pages
+  const { page } = await landAnswer(context, attempt, 1, readStoredPage(newRoom.onlyPage.body.toString()))
+  return [page]
 }
 
 function completionOf(

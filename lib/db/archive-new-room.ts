@@ -2,17 +2,11 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import pg from 'pg'
 import { type RunResult, runFinished } from './finish-run'
 import { contentValues, type PageToLand } from './land-page'
-import { recordsIn, recordsJson, recordsOf, valueColumns } from './landed-records'
+import { valueColumns } from './landed-records'
+import { type MemberColumns, recordsFrom } from './member-columns'
 import { type Completion, jobCompleted } from './settle-job'
 import type { Database } from './tables'
 import type { RoomFacts } from './upsert-room'
-
-/** A page that is not landed yet. */
-export interface UnlandedPage {
-  readonly page: PageToLand
-  /** As for `landPage`. */
-  readonly erasuresSeen: bigint
-}
 
 export interface NewRoom {
   readonly room: RoomFacts
@@ -20,8 +14,12 @@ export interface NewRoom {
   readonly leftOut: number
   readonly run: Omit<RunResult, 'inserted' | 'landed'>
   readonly completion: Completion
+  /** Number of the newest erasure that all pages were redacted by. */
+  readonly erasuresSeen: bigint
+  /** The records of all pages. */
+  readonly members: readonly MemberColumns[]
   /** The room's only page, to be landed with it; absent: all pages are landed. */
-  readonly onlyPage?: UnlandedPage | undefined
+  readonly onlyPage?: PageToLand | undefined
 }
 
 /**
@@ -30,27 +28,30 @@ export interface NewRoom {
  * is for snapshots in perfect order: where a record names no user, a user is listed twice, or there are more or fewer records
  * than LCIC announced, a constraint or a condition fails, and nothing is written.
  *
+ * Like `landPage` it locks raw_pages, as it writes to them, before it looks which erasure is the newest: `erase-member`
+ * waits for it, or it does nothing.
+ *
  * @returns false, and nothing is done, if the snapshot, or the lease, has to be looked at more closely
  */
 export async function archiveNewRoom(db: Kysely<Database>, newRoom: NewRoom): Promise<boolean> {
-  const { room, leftOut, run, completion, onlyPage } = newRoom
+  const { room, leftOut, run, completion, erasuresSeen, members, onlyPage } = newRoom
   const { roomId } = room
   const { attempt, now, contentHash } = run
-  const { steps, records } = onlyPage ? fromPage(newRoom, onlyPage) : fromLanded(newRoom)
   // To ask for what was written, too, has the members written before the room, whose trigger looks at them.
   const isWhole = sql<boolean>`(select is_due and written = records from landed, inserted)`
-  const landed = onlyPage && { pages: 1, records: onlyPage.page.recordCount }
+  const landed = onlyPage && { pages: 1, records: onlyPage.recordCount }
   const finished = { ...run, ...(landed && { landed }), inserted: sql<number>`(select written from inserted)` }
   try {
     const { rows } = await sql<{ isWhole: boolean }>`
       with lease as materialized (
         select room_id, sdk_app_id from archive.jobs
         where room_id = ${roomId} and leased_by = ${completion.lease.holder}
+          and not exists (select from archive.erasures where erasure_id > ${erasuresSeen})
         for update
-      ), ${steps}, members as (
+      ), ${onlyPage ? landing(newRoom, onlyPage) : landedBefore(newRoom)}, members as (
         insert into archive.member_records (room_id, user_id, ${valueColumns}, archived_at, changed_at)
         select ${roomId}::bigint, user_id, ${valueColumns}, ${now}::timestamptz, ${now}::timestamptz
-        from (${records}) as records
+        from (${recordsFrom(members)}) as records
         where (select is_due from landed)
         returning 1
       ), inserted as materialized (
@@ -81,45 +82,31 @@ export async function archiveNewRoom(db: Kysely<Database>, newRoom: NewRoom): Pr
   }
 }
 
-/** Where the records come from: `landed` says how many there are, and whether they are what was announced. */
-interface Source {
-  readonly steps: RawBuilder<unknown>
-  readonly records: RawBuilder<unknown>
-}
-
-function fromLanded({ room, leftOut, run: { attempt } }: NewRoom): Source {
-  return {
-    steps: sql`landed as materialized (
+/** How many records are landed, and whether they are what was announced. */
+function landedBefore({ room, leftOut, run: { attempt } }: NewRoom): RawBuilder<unknown> {
+  return sql`locking as (
+        update archive.raw_pages set page = page where false
+      ), landed as materialized (
         select coalesce(sum(record_count), 0)::int as records,
           coalesce(sum(erased), 0) = ${leftOut} and coalesce(sum(record_count), 0) = ${room.total - leftOut}
             and exists (select from lease) as is_due
         from archive.raw_pages where room_id = ${room.roomId} and attempt = ${attempt}
-      )`,
-    records: recordsOf(room.roomId, attempt),
-  }
+      )`
 }
 
-function fromPage({ room, leftOut, run: { attempt, now } }: NewRoom, { page, erasuresSeen }: UnlandedPage): Source {
+/** The same of a page that is landed just now. */
+function landing({ room, leftOut, run: { attempt, now } }: NewRoom, page: PageToLand): RawBuilder<unknown> {
   const { body, records } = contentValues(page)
-  return {
-    steps: sql`given as materialized (
-        select ${body}::json as body, ${records}::json as records
-      ), landing as (
+  return sql`landing as (
         insert into archive.raw_pages (
           room_id, attempt, page, request_id, body, records, figures, record_count, erased, content_hash, fetched_at)
-        select lease.room_id, ${attempt}::int, ${page.page}::int, ${page.requestId}, given.body, given.records,
+        select room_id, ${attempt}::int, ${page.page}::int, ${page.requestId}, ${body}::json, ${records}::json,
           ${JSON.stringify(page.figures)}::jsonb, ${page.recordCount}::int, ${leftOut}::int, ${page.contentHash},
           ${now}::timestamptz
         from lease
-        cross join given
         where ${page.recordCount}::int = ${room.total - leftOut}::int
-          and not exists (select from archive.erasures where erasure_id > ${erasuresSeen})
         returning 1
       ), landed as materialized (
         select ${page.recordCount}::int as records, exists (select from landing) as is_due
-      )`,
-    records: recordsIn(
-      sql`select ${page.page}::int as page, ${recordsJson(sql`body`, sql`records`)} as records from given`,
-    ),
-  }
+      )`
 }

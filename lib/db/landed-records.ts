@@ -7,24 +7,9 @@ export const valueColumns = sql`
 
 /** The records of an attempt's pages as columns. A page that says the same as an earlier attempt's is read there. */
 export function recordsOf(roomId: bigint, attempt: number): RawBuilder<unknown> {
-  return recordsIn(sql`
-    select p.page, ${recordsJson(sql`b.body`, sql`b.records`)} as records
-    from archive.raw_pages p
-    join archive.raw_pages b
-      on b.room_id = p.room_id and b.attempt = coalesce(p.same_as_attempt, p.attempt) and b.page = p.page
-    where p.room_id = ${roomId} and p.attempt = ${attempt}`)
-}
-
-/** The list of records in a page, from its columns of `raw_pages`. */
-export function recordsJson(body: RawBuilder<unknown>, records: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`coalesce(${records}, ${body} #> '{Response,MemberRecords}', '[]')`
-}
-
-/** @param pages a query that gives the number and the list of records of each page */
-export function recordsIn(pages: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`
     select
-      s.page, r.position, r."UserId" as user_id, r."UserName" as user_name, r."PresentTime"::int as present_seconds,
+      p.page, r.position, r."UserId" as user_id, r."UserName" as user_name, r."PresentTime"::int as present_seconds,
       r."Camera"::int as camera, r."Mic"::int as mic, r."Silence"::int as silence,
       r."AnswerQuestions"::int as answer_questions, r."HandUps"::int as hand_ups,
       to_timestamp(nullif(r."FirstJoinTimestamp", 0)) as first_join_at,
@@ -33,10 +18,12 @@ export function recordsIn(pages: RawBuilder<unknown>): RawBuilder<unknown> {
       r."PerMemberMicCount"::int as mic_count, r."PerMemberMessageCount"::int as message_count, r."Role"::int as role,
       r."GroupId" as group_id, r."SubGroupId" as sub_group_ids, r."Stage"::int as stage,
       r."CurrentState"::int as current_state, coalesce(r.extra, '{}') as extra
-    from (${pages}) as s
+    from archive.raw_pages p
+    join archive.raw_pages b
+      on b.room_id = p.room_id and b.attempt = coalesce(p.same_as_attempt, p.attempt) and b.page = p.page
     cross join lateral rows from (
       -- Numbers are read as float8, which takes every form JSON allows (1.0, 1e3); all are whole and fit an int by now.
-      json_to_recordset(s.records) as (
+      json_to_recordset(coalesce(b.records, b.body #> '{Response,MemberRecords}', '[]')) as (
         "UserId" text, "UserName" text, "PresentTime" float8, "Camera" float8, "Mic" float8, "Silence" float8,
         "AnswerQuestions" float8, "HandUps" float8, "FirstJoinTimestamp" float8, "LastQuitTimestamp" float8,
         "Rewords" float8, "IPAddress" text, "Location" text, "Device" float8, "PerMemberMicCount" float8,
@@ -45,5 +32,6 @@ export function recordsIn(pages: RawBuilder<unknown>): RawBuilder<unknown> {
     ) with ordinality as r (
       "UserId", "UserName", "PresentTime", "Camera", "Mic", "Silence", "AnswerQuestions", "HandUps",
       "FirstJoinTimestamp", "LastQuitTimestamp", "Rewords", "IPAddress", "Location", "Device", "PerMemberMicCount",
-      "PerMemberMessageCount", "Role", "GroupId", "SubGroupId", "Stage", "CurrentState", extra, position)`
+      "PerMemberMessageCount", "Role", "GroupId", "SubGroupId", "Stage", "CurrentState", extra, position)
+    where p.room_id = ${roomId} and p.attempt = ${attempt}`
 }
