@@ -22,15 +22,12 @@ export interface PulledPages {
   /** By number. */
   readonly pages: readonly RoomPage[]
   /** What is needed to archive a new room at once; absent: for the pages of others, and of large or archived rooms. */
-  readonly newRoom?: {
-    readonly members: readonly MemberColumns[]
-    readonly erasuresSeen: bigint
-    readonly onlyPage: OnlyPage | undefined
-  }
+  readonly newRoom?: { readonly members: readonly MemberColumns[]; readonly erasuresSeen: bigint }
+  /** The room's only page, if it is not landed yet: it is landed with the room, or need not be. */
+  readonly unlanded?: UnlandedPage | undefined
 }
 
-/** The only page of a new room, which is landed with the room, or else has to be landed. */
-export interface OnlyPage {
+export interface UnlandedPage {
   readonly page: PageToLand<PageFigures>
   /** The answer's text as it came: what was parsed of it would take several times the memory. */
   readonly body: Buffer
@@ -60,7 +57,7 @@ export async function pullPages(
   const isNew = !archived && landed.length === 0
   /** The records of each page of a new room. */
   const held: { readonly columns: MemberColumns; readonly erasuresSeen: bigint }[] = []
-  let onlyPage: OnlyPage | undefined
+  let unlanded: UnlandedPage | undefined
   const inFlight = new Map<number, Promise<void>>()
   const stop = linkedController(patience.signal)
 
@@ -68,13 +65,15 @@ export async function pullPages(
     const answer = await requestPage(context, attempt, page, { ...patience, signal: stop.signal })
     requireAgreement(pages, page, answer.figures)
     const isHeld = isNew && answer.figures.Total <= MOST_HELD
-    // To land it with the room saves a round trip. A room that lists nobody may not be archived at all.
-    const isOnly = isHeld && page === 1 && answer.recordCount > 0 && answer.recordCount === answer.figures.Total
-    const told = isOnly
-      ? redactedPage(context, attempt, page, answer)
-      : await landAnswer(context, attempt, page, answer, archived)
+    const redacted = redactedPage(context, attempt, page, answer, archived)
+    const isSame = 'sameAsAttempt' in redacted.page.content
+    // A room that lists nobody may not be archived at all.
+    const isOnly =
+      page === 1 && landed.length === 0 && answer.recordCount > 0 && answer.recordCount === answer.figures.Total
+    const isUnlanded = isOnly && (isHeld || isSame)
+    if (isUnlanded) unlanded = { page: redacted.page, body: answer.body }
+    const told = isUnlanded ? redacted : await landAnswer(context, attempt, page, answer, archived, redacted)
     if (isHeld) held.push({ columns: encodeMembers(told.members), erasuresSeen: told.erasuresSeen })
-    if (isOnly) onlyPage = { page: told.page, body: answer.body }
     const { recordCount, erased, figures, contentHash, requestId } = told.page
     pages.set(page, { page, recordCount, erased, figures, contentHash, requestId })
     const records = countRecords(pages)
@@ -110,12 +109,12 @@ export async function pullPages(
   }
   requireWholeness(pages, archived)
   const all = [...pages.values()].sort((a, b) => a.page - b.page)
-  if (held.length < all.length) return { pages: all }
+  if (held.length < all.length) return { pages: all, unlanded }
   const erasuresSeen = held.reduce(
     (least, page) => (page.erasuresSeen < least ? page.erasuresSeen : least),
     MOST_ERASURES,
   )
-  return { pages: all, newRoom: { members: held.map(({ columns }) => columns), erasuresSeen, onlyPage } }
+  return { pages: all, unlanded, newRoom: { members: held.map(({ columns }) => columns), erasuresSeen } }
 }
 
 async function requestPage(
@@ -170,11 +169,11 @@ export async function landAnswer(
   page: number,
   answer: StatisticsPage,
   archived?: ArchivedRoom,
+  first = redactedPage(context, attempt, page, answer, archived),
 ): Promise<RedactedPage> {
   const { db, now } = context
   const { lease } = attempt
-  for (;;) {
-    const redacted = redactedPage(context, attempt, page, answer, archived)
+  for (let redacted = first; ; redacted = redactedPage(context, attempt, page, answer, archived)) {
     const { page: facts, erasuresSeen } = redacted
     const landing = await landPage(db, { lease, now: now(), page: facts, erasuresSeen })
     if (landing === 'landed') return redacted
@@ -189,7 +188,7 @@ function redactedPage(
   { number: attempt, erasures }: Attempt,
   page: number,
   answer: StatisticsPage,
-  archived?: ArchivedRoom,
+  archived: ArchivedRoom | undefined,
 ): RedactedPage {
   const { newest: erasuresSeen = 0n, isErased } = erasures ?? {}
   const { page: redacted, erased } = redactPage(answer, { personalData, isErased })

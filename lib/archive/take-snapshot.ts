@@ -62,7 +62,7 @@ export async function takeSnapshot(
 ): Promise<Snapshot> {
   return (
     (await takeAtOnce(context, attempt, pulled, archived)) ??
-    takeWithCare(context, attempt, await allLanded(context, attempt, pulled))
+    takeWithCare(context, attempt, await allLanded(context, attempt, pulled, archived))
   )
 }
 
@@ -70,7 +70,7 @@ export async function takeSnapshot(
 async function takeAtOnce(
   context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
-  { pages, newRoom }: PulledPages,
+  { pages, newRoom, unlanded }: PulledPages,
   archived: ArchivedRoom | undefined,
 ): Promise<Snapshot | undefined> {
   const { db } = context
@@ -83,7 +83,7 @@ async function takeAtOnce(
   if (newRoom) {
     const room = roomFacts(roomId, figures)
     const { members, erasuresSeen } = newRoom
-    const onlyPage = newRoom.onlyPage?.page
+    const onlyPage = unlanded?.page
     const archivedRun = { ...run, outcome: 'archived' }
     const isDone = await archiveNewRoom(db, {
       room,
@@ -100,7 +100,8 @@ async function takeAtOnce(
   }
   if (archived?.contentHash !== contentHash) return undefined
   const { members } = archived
-  const isDone = await confirmUnchanged(db, { members, run: { ...run, outcome: 'unchanged' }, completion })
+  const landed = unlanded && { landed: { pages: 1, records: unlanded.page.recordCount } }
+  const isDone = await confirmUnchanged(db, { members, run: { ...run, ...landed, outcome: 'unchanged' }, completion })
   return isDone ? { outcome: 'unchanged', ...nothingWritten, erased: leftOut } : undefined
 }
 
@@ -108,10 +109,11 @@ async function takeAtOnce(
 async function allLanded(
   context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
-  { pages, newRoom }: PulledPages,
+  { pages, unlanded }: PulledPages,
+  archived: ArchivedRoom | undefined,
 ): Promise<readonly RoomPage[]> {
-  if (!newRoom?.onlyPage) return pages
-  const { page } = await landAnswer(context, attempt, 1, readStoredPage(newRoom.onlyPage.body.toString()))
+  if (!unlanded) return pages
+  const { page } = await landAnswer(context, attempt, 1, readStoredPage(unlanded.body.toString()), archived)
   return [page]
 }
 

@@ -44,6 +44,9 @@ const POLL_MS = 1000
 /** How long a first room may take before another is taken beside it. */
 const SOON_MS = 250
 
+/** Rooms that are done within so long of each other are followed by as many that are claimed at once. */
+const GATHER_MS = 50
+
 /** Nothing due for so long is idle. */
 const IDLE_MS = 60_000
 
@@ -230,8 +233,8 @@ export async function work(
         await untilLeft(inHand.size - 1, SOON_MS)
         mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
       } else if (inHand.size >= mostInHand) {
-        // Small rooms are done one right after the other: several are claimed at once.
-        await untilLeft(mostInHand >> 1, SOON_MS)
+        await Promise.race(inHand)
+        await untilLeft(mostInHand >> 1, GATHER_MS)
       } else if (until === 'nothing_due') {
         await Promise.race(inHand)
       } else {

@@ -108,36 +108,59 @@ const encodings = Object.values(columns)
  *   makes of them is what it makes of the same records in a page (see landed-records.ts).
  */
 export function encodeMembers(records: Records): MemberColumns {
-  return {
-    count: records.length,
-    columns: encodings.map(([encoding, field]) => encodeColumn(records.map(field), encoding)),
-  }
+  const count = records.length
+  const values = encodings.map(([, field]) => records.map(field))
+  let most = 0
+  for (const [index, [{ most: mostOf }]] of encodings.entries())
+    most += HEADER_BYTES + 4 * count + mostOf(values[index] ?? [])
+  const bytes = Buffer.allocUnsafe(most)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, most)
+  let at = 0
+  const ends = encodings.map(([{ oid, write }], index) => {
+    writeHeader(view, at, oid, count)
+    at = write(view, values[index] ?? [], at + HEADER_BYTES)
+    return at
+  })
+  // What is kept is no larger than it has to be.
+  const kept = Buffer.from(bytes.subarray(0, at))
+  return { count, columns: ends.map((end, index) => kept.subarray(ends[index - 1] ?? 0, end)) }
 }
 
 /** The records of several pages, with the columns of `member_records`: `user_id` and the `valueColumns`. */
 export function recordsFrom(pages: readonly MemberColumns[]): RawBuilder<unknown> {
-  const count = pages.reduce((sum, page) => sum + page.count, 0)
-  const arrays = encodings.map(([{ type, oid }], index) => {
-    const parts = pages.flatMap((page) => page.columns[index] ?? [])
-    return sql`${Buffer.concat([headerOf(oid, count), ...parts])}::${type}`
-  })
+  const { columns: arrays } = joined(pages)
   const names = Object.keys(columns).map((name) => sql.id(name))
+  const parameters = encodings.map(([{ type }], index) => sql`${arrays[index]}::${type}`)
   return sql`
     select
       user_id, user_name, present_seconds, camera, mic, silence, answer_questions, hand_ups,
       to_timestamp(nullif(first_join_at, 0)) as first_join_at, to_timestamp(nullif(last_quit_at, 0)) as last_quit_at,
       rewards, ip_address, location, device, mic_count, message_count, role, group_id,
       sub_group_ids::text[] as sub_group_ids, stage, current_state, coalesce(extra::jsonb, '{}') as extra
-    from unnest(${sql.join(arrays)}) as r (${sql.join(names)})`
+    from unnest(${sql.join(parameters)}) as r (${sql.join(names)})`
+}
+
+function joined(pages: readonly MemberColumns[]): MemberColumns {
+  const [first, ...others] = pages
+  if (!first || others.length === 0) return first ?? encodeMembers([])
+  const count = pages.reduce((sum, page) => sum + page.count, 0)
+  const arrays = encodings.map(([{ oid }], index) => {
+    const header = Buffer.alloc(HEADER_BYTES)
+    writeHeader(new DataView(header.buffer, header.byteOffset, HEADER_BYTES), 0, oid, count)
+    return Buffer.concat([
+      header,
+      ...pages.map((page) => page.columns[index]?.subarray(HEADER_BYTES) ?? Buffer.alloc(0)),
+    ])
+  })
+  return { count, columns: arrays }
 }
 
 const NULL = -1
+const HEADER_BYTES = 20
 
-function encodeColumn(values: readonly unknown[], encoding: Encoding): Buffer {
-  const bytes = Buffer.allocUnsafe(4 * values.length + encoding.most(values))
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  // What is kept is no larger than it has to be.
-  return Buffer.from(bytes.subarray(0, encoding.write(view, values, 0)))
+/** One dimension, in which nulls may come, and which counts from 1. */
+function writeHeader(view: DataView, at: number, oid: number, count: number): void {
+  for (const [index, word] of [1, 1, oid, count, 1].entries()) view.setInt32(at + 4 * index, word)
 }
 
 /** Well-formed text, as most texts of a record are: short, for which a call of the system's encoder costs more. */
@@ -163,18 +186,6 @@ function writeUtf8(view: DataView, value: string, start: number): number {
     view.setUint8(at++, 0x80 | (code & 0x3f))
   }
   return at
-}
-
-/** One dimension, nulls may come, from 1 on. */
-function headerOf(oid: number, count: number): Buffer {
-  const header = Buffer.alloc(count === 0 ? 12 : 20)
-  header.writeInt32BE(count === 0 ? 0 : 1, 0)
-  header.writeInt32BE(1, 4)
-  header.writeInt32BE(oid, 8)
-  if (count === 0) return header
-  header.writeInt32BE(count, 12)
-  header.writeInt32BE(1, 16)
-  return header
 }
 
 function quoted(item: unknown): string {
