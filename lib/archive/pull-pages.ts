@@ -34,7 +34,7 @@ export interface UnlandedPage {
 }
 
 /** Of larger rooms the records are not kept in memory until they are archived. They take some 200 bytes each. */
-const MOST_HELD = 20_000
+const MOST_HELD = 5000
 
 const MOST_ERASURES = 2n ** 63n - 1n
 
