@@ -92,10 +92,12 @@ export function createDisturber(scene: Scene): Disturber {
       await insist(() => setFullDisk(postgres.db(), table, false))
     },
     'row-locked': ({ draw, forMs }) => ifThere(() => lockJob(postgres, pick(plan.rooms, draw).roomId, forMs)),
-    'api-silent': () => toApi.fallSilent(),
+    'budget-locked': ({ forMs }) => ifThere(() => lockBudgets(postgres, forMs)),
+    'api-silent': ({ draw }) => toApi.fallSilent(Math.max(0.3, draw)),
     'api-slow': (event) => slowDown(toApi, event),
     'api-reset': () => toApi.reset(),
-    'database-silent': () => toDatabase.fallSilent(),
+    // All of them, and the rest of the round would be spent on waiting.
+    'database-silent': ({ draw }) => toDatabase.fallSilent(Math.max(0.2, draw / 2)),
     'database-slow': (event) => slowDown(toDatabase, event),
     'database-reset': () => toDatabase.reset(),
     'forged-callback': ({ draw }) => crew.callBack(pick(forgeries, draw), FORGED_ROOMS + forged++),
@@ -144,6 +146,17 @@ export function createDisturber(scene: Scene): Disturber {
       await restarting
     },
   }
+}
+
+/** Nobody can reserve a slot meanwhile. */
+async function lockBudgets(postgres: Postgres, forMs: number): Promise<void> {
+  await postgres
+    .db()
+    .transaction()
+    .execute(async (tx) => {
+      await sql`select from archive.budgets for update`.execute(tx)
+      await delay(forMs)
+    })
 }
 
 /** Somebody looks at a job, and takes their time. */

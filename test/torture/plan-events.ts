@@ -23,6 +23,7 @@ const habits: Record<Disturbance, { from?: number; to?: number; leastMs?: number
   'terminate-backends': {},
   'disk-full': { leastMs: 1000, mostMs: 5000 },
   'row-locked': { leastMs: 1000, mostMs: 4000 },
+  'budget-locked': { leastMs: 500, mostMs: 3000 },
   // A request waits 30 s for its answer, a worker 60 s for its database: begun early, they are over in the round.
   'api-silent': { from: 0.1, to: 0.4 },
   'api-slow': { leastMs: 2000, mostMs: 5000 },

@@ -3,10 +3,10 @@ import type { RoundResult } from './round'
 
 /** One line of progress. */
 export function roundLine({ seed, faults, rooms, archived, ...result }: RoundResult): string {
-  const { requests, mostInASecond, refusals, peakMb, seconds, violations } = result
+  const { archivedAmid, requests, mostInASecond, refusals, peakMb, seconds, violations } = result
   return [
     `seed ${seed}: ${seconds.toFixed(0)} s, ${sum(faults)} faults (${listed(faults)})`,
-    `${archived} of ${rooms} rooms archived`,
+    `${archived} of ${rooms} rooms archived, ${archivedAmid} of them amid the faults`,
     `${requests} requests, most in a second ${mostInASecond}, ${refusals} refused`,
     `ends ${listed(result.ends)}; callbacks ${listed(result.callbacks)}; ${peakMb} MB`,
     `${violations.length} violations`,

@@ -9,7 +9,7 @@ import { writeEvidence } from './evidence'
 import { prepareFullDisk } from './full-disk'
 import { judge } from './judge'
 import type { Plan } from './plan'
-import { openPostgres } from './postgres'
+import { openPostgres, type Postgres } from './postgres'
 import { openSchool } from './school'
 import { settle } from './settle'
 import { watch } from './watch'
@@ -33,6 +33,8 @@ export interface RoundResult {
   readonly faults: Readonly<Record<string, number>>
   readonly rooms: number
   readonly archived: number
+  /** Those that were archived while things still went wrong. */
+  readonly archivedAmid: number
   readonly requests: number
   /** Requests for statistics within any second, as they arrived: those that were refused are among them. */
   readonly mostInASecond: number
@@ -69,9 +71,11 @@ export async function playRound({
     await using crew = await startCrew({ plan, program, directory, startedAt, postgres, toApi, toDatabase, simulator })
     const watching = watch(postgres, crew)
     const disturber = createDisturber({ plan, school, postgres, toApi, toDatabase, crew, signal })
+    let archivedAmid = 0
     let unsettled: Violation[]
     try {
       await disturber.play()
+      archivedAmid = await countArchived(postgres)
       simulator.setFaults(undefined)
       unsettled = await settle({ plan, postgres, crew, signal }, [...disturber.changes.keys()])
     } finally {
@@ -85,13 +89,13 @@ export async function playRound({
     const judged = await judge({ db: postgres.db(), school, requests, crew, directory, secrets, ...disturber })
     const violations = [...seen, ...unsettled, ...judged]
     if (violations.length > 0) await writeEvidence({ directory, plan, violations, requests, db: postgres.db() })
-    const archived = await postgres.db().selectFrom('archive.rooms').select('room_id').execute()
     return {
       seed,
       seconds: (Date.now() - startedAt) / 1000,
       faults: { ...disturber.counts, ...apiFaultCounts(requests) },
       rooms: rooms.length,
-      archived: archived.length,
+      archived: await countArchived(postgres),
+      archivedAmid,
       requests: requests.length,
       mostInASecond: mostInAnySlidingSecond(requests.filter(({ action }) => action === 'DescribeRoomStatistics')),
       refusals: refusals(requests).length,
@@ -104,6 +108,10 @@ export async function playRound({
   } finally {
     await simulator.close()
   }
+}
+
+async function countArchived(postgres: Postgres): Promise<number> {
+  return (await postgres.db().selectFrom('archive.rooms').select('room_id').execute()).length
 }
 
 function apiFaultCounts(requests: readonly RequestLogEntry[]): Record<string, number> {

@@ -65,7 +65,8 @@ async function letTimePass(db: Kysely<Database>): Promise<void> {
       for update skip locked))`.execute(db)
 }
 
-async function findUnsettled(db: Kysely<Database>, held: readonly bigint[]): Promise<Violation[]> {
+/** Rooms that the workers are not done with; `held` are those that have to be archived. */
+export async function findUnsettled(db: Kysely<Database>, held: readonly bigint[]): Promise<Violation[]> {
   const { rows } = await sql<{ room_id: bigint; state: string | null; leased_by: string | null; error: string | null }>`
     select coalesce(held.room_id, j.room_id) as room_id, j.state, j.leased_by, j.last_error_code as error
     from archive.jobs j

@@ -35,6 +35,7 @@ export type Disturbance =
   | 'terminate-backends'
   | 'disk-full'
   | 'row-locked'
+  | 'budget-locked'
   | 'api-silent'
   | 'api-slow'
   | 'api-reset'
@@ -61,7 +62,7 @@ export const wholeRound: RoundShape = {
     missing: 5,
     changed: 6,
   },
-  apiFaultRate: 0.1,
+  apiFaultRate: 0.2,
   hangs: true,
   events: {
     kill: 6,
@@ -73,10 +74,11 @@ export const wholeRound: RoundShape = {
     'terminate-backends': 2,
     'disk-full': 3,
     'row-locked': 3,
+    'budget-locked': 1,
     'api-silent': 1,
     'api-slow': 2,
     'api-reset': 3,
-    'database-silent': 1,
+    'database-silent': 2,
     'database-slow': 2,
     'database-reset': 3,
     'forged-callback': 30,
@@ -91,7 +93,7 @@ export const shortRound: RoundShape = {
   settleMs: 40_000,
   workers: 2,
   rooms: { sizes: [0, 1, 1000, 2500, ...Array<number>(16).fill(30)], ending: 3, expired: 1, missing: 1, changed: 1 },
-  apiFaultRate: 0.15,
+  apiFaultRate: 0.2,
   hangs: false,
   events: {
     kill: 2,
@@ -103,6 +105,7 @@ export const shortRound: RoundShape = {
     'terminate-backends': 1,
     'disk-full': 1,
     'row-locked': 1,
+    'budget-locked': 1,
     'api-silent': 0,
     'api-slow': 1,
     'api-reset': 1,

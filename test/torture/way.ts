@@ -3,8 +3,13 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 /** A way to a server through which everything of one kind has to go, and that can be disturbed. */
 export interface Way extends AsyncDisposable {
   readonly port: number
-  /** From now on nothing of what is connected is passed on, and nobody is told. @returns how many connections */
-  fallSilent(): number
+  /**
+   * From now on nothing is passed on of some that are connected, and nobody is told.
+   *
+   * @param share of the connections, from 0 to 1
+   * @returns how many
+   */
+  fallSilent(share: number): number
   /** Breaks what is connected. @returns how many connections */
   reset(): number
   /** Holds up each piece of data by so much; 0: no more. */
@@ -57,11 +62,13 @@ export async function openWay(target: () => number): Promise<Way> {
 
   return {
     port,
-    fallSilent() {
-      const { size } = pairs
-      for (const sockets of pairs) for (const socket of sockets) silent.add(socket.pause())
-      pairs.clear()
-      return size
+    fallSilent(share) {
+      const chosen = [...pairs].filter((_, index) => index % 10 < share * 10)
+      for (const pair of chosen) {
+        pairs.delete(pair)
+        for (const socket of pair) silent.add(socket.pause())
+      }
+      return chosen.length
     },
     reset() {
       const { size } = pairs
