@@ -36,7 +36,7 @@ describe('of an archive that is as it should be no check says anything, and each
     'half room': findHalfRooms,
     source: (db: Kysely<Database>) => findDifferences(db, archive.school),
     once: (db: Kysely<Database>) => findDoubled(db, new Map()),
-    errors: findInvisibleErrors,
+    errors: (db: Kysely<Database>) => findInvisibleErrors(db, new Map()),
     settled: (db: Kysely<Database>) => findUnsettled(db, [room.roomId, empty.roomId]),
     callbacks: (db: Kysely<Database>) =>
       findCallbackTrouble(db, [{ kind: 'wrong key', roomId: 990_000_000n, status: 401 }]),
@@ -221,6 +221,10 @@ describe('pace', () => {
     expect(findOverLimit(requests(21, { ...refused, fault: 'error' }))).toHaveLength(1)
     expect(refusals(requests(5, { ...refused, fault: 'error' }))).toEqual([])
   })
+
+  test('where many are refused, it is no jitter', () => {
+    expect(findOverLimit(requests(9, { outcome: 'RequestLimitExceeded' }))).toHaveLength(1)
+  })
 })
 
 describe('ends of processes', () => {
@@ -242,6 +246,7 @@ describe('ends of processes', () => {
     ['by itself', itself, ''],
     ['by the system', { ...itself, exitCode: null, signal: 'SIGKILL' }, ''],
     ['with an error', { ...end, exitCode: 1 }, ''],
+    ['late, after it was told', { ...end, exitCode: 130 }, ''],
     ['for want of memory', { ...itself, exitCode: null, signal: 'SIGABRT' }, ''],
     ['with a stack', end, 'lcic-archive: Error: x\n    at work (/dist/lcic-archive.cjs:1:1)'],
     ['after an unexpected error', end, '{"level":50,"msg":"unexpected error"}'],
@@ -260,6 +265,6 @@ describe('memory', () => {
   test('one that stays where it is is fine; one that takes too much, or ever more, is not', () => {
     expect(findMemoryTrouble(life((second) => 80 + (second % 10)))).toEqual([])
     expect(findMemoryTrouble(life((second) => (second === 5 ? MOST_MB + 1 : 80)))).toHaveLength(1)
-    expect(findMemoryTrouble(life((second) => 40 + second))).toHaveLength(1)
+    expect(findMemoryTrouble(life((second) => 20 + 1.6 * second))).toHaveLength(1)
   })
 })

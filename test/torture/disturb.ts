@@ -6,6 +6,7 @@ import type { Crew } from './crew'
 import { fillable, setFullDisk } from './full-disk'
 import { type Plan, TOLERATED_SHIFT_MS } from './plan'
 import type { PlannedEvent } from './plan-events'
+import type { PlannedRoom } from './plan-rooms'
 import type { Ending, Postgres } from './postgres'
 import { changeMembers } from './school'
 import type { Disturbance } from './shape'
@@ -24,11 +25,16 @@ export interface Scene {
 export interface Disturber {
   /** Plays the plan's events; returns once all of them are over. */
   play(): Promise<void>
+  /** Waits until what went silent must have been noticed by those who were connected. */
+  aftermath(): Promise<void>
   /** What was done, by kind. */
   readonly counts: Readonly<Record<string, number>>
   /** How often a room's source has changed. */
   readonly changes: ReadonlyMap<bigint, number>
 }
+
+/** A worker takes a connection to its database for dead after a minute of silence. */
+const NOTICED_MS = 65_000
 
 /** Rooms that nobody but forgers knows. */
 const FORGED_ROOMS = 990_000_000n
@@ -41,6 +47,7 @@ export function createDisturber(scene: Scene): Disturber {
   /** PostgreSQL is restarted by one at a time. */
   let restarting: Promise<void> = Promise.resolve()
   let forged = 0n
+  let startedAt = 0
 
   function restart(ending: Ending): Promise<void> {
     restarting = restarting.then(() => postgres.restart(ending))
@@ -79,7 +86,15 @@ export function createDisturber(scene: Scene): Disturber {
 
   const acts: Record<Disturbance, (event: PlannedEvent) => unknown> = {
     kill: ({ draw }) => pick(crew.workers, draw).kill(),
-    stop: ({ draw, forMs }) => pick(crew.workers, draw).freeze(forMs),
+    async stop({ draw, forMs }) {
+      const worker = pick(crew.workers, draw)
+      const pid = worker.pid()
+      const frozen = worker.freeze(forMs)
+      await delay(forMs / 2)
+      // As if it had been for longer than a lease lasts: others take its rooms, and it has to notice when it wakes up.
+      await ifThere(() => endLeases(postgres, pid))
+      await frozen
+    },
     'restart-fast': () => restart('SIGINT'),
     'restart-immediate': () => restart('SIGQUIT'),
     'kill-postmaster': () => restart('SIGKILL'),
@@ -108,10 +123,10 @@ export function createDisturber(scene: Scene): Disturber {
     counts[kind] = (counts[kind] ?? 0) + 1
   }
 
-  async function change(roomId: bigint): Promise<void> {
+  async function change({ roomId, loses }: PlannedRoom): Promise<void> {
     const room = school.rooms.get(roomId)
     if (!room) return
-    changeMembers(room)
+    changeMembers(room, { loses })
     changes.set(roomId, (changes.get(roomId) ?? 0) + 1)
     count('source-changed')
     // Somebody is told of it, and has the room read again; where that fails it is done once more in the end.
@@ -121,8 +136,13 @@ export function createDisturber(scene: Scene): Disturber {
   return {
     counts,
     changes,
+    async aftermath() {
+      const silences = plan.events.filter(({ kind }) => kind === 'database-silent').map(({ atMs }) => atMs + NOTICED_MS)
+      const waitMs = Math.max(0, ...silences) - (performance.now() - startedAt)
+      await delay(Math.max(0, waitMs), undefined, signal ? { signal } : {})
+    },
     async play() {
-      const startedAt = performance.now()
+      startedAt = performance.now()
       const at = async (atMs: number, act: () => unknown) => {
         await delay(Math.max(0, atMs - (performance.now() - startedAt)), undefined, signal ? { signal } : {})
         await act()
@@ -134,9 +154,11 @@ export function createDisturber(scene: Scene): Disturber {
             return acts[event.kind](event)
           }),
         ),
-        ...plan.rooms.flatMap(({ roomId, calledBackAtMs, changesAtMs }) => [
-          ...(calledBackAtMs === undefined ? [] : [at(calledBackAtMs, () => crew.callBack('true', roomId))]),
-          ...(changesAtMs === undefined ? [] : [at(changesAtMs, () => change(roomId))]),
+        ...plan.rooms.flatMap((room) => [
+          ...(room.calledBackAtMs === undefined
+            ? []
+            : [at(room.calledBackAtMs, () => crew.callBack('true', room.roomId))]),
+          ...(room.changesAtMs === undefined ? [] : [at(room.changesAtMs, () => change(room))]),
         ]),
         at(plan.shape.faultsMs, () => undefined),
       ]
@@ -146,6 +168,16 @@ export function createDisturber(scene: Scene): Disturber {
       await restarting
     },
   }
+}
+
+/** Those that a process of this machine holds; what it has locked besides is left to it. */
+async function endLeases(postgres: Postgres, pid: number | undefined): Promise<void> {
+  await sql`
+    update archive.jobs set lease_until = now()
+    where room_id = any (array(
+      select room_id from archive.jobs where leased_by like ${`%:${pid}:%`} for update skip locked))`.execute(
+    postgres.db(),
+  )
 }
 
 /** Nobody can reserve a slot meanwhile. */

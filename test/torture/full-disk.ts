@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Database } from '../../lib/db/tables'
 
 /** Tables whose writes can be refused as if the disk were full. */
-export const fillable = ['raw_pages', 'member_records', 'runs', 'callbacks'] as const
+export const fillable = ['raw_pages', 'member_records', 'runs', 'callbacks', 'jobs', 'rooms', 'budgets'] as const
 
 /** Makes it possible; nothing is refused yet. A switch is looked at, so that no table is locked in the midst of a round. */
 export async function prepareFullDisk(db: Kysely<Database>): Promise<void> {
@@ -18,7 +18,7 @@ export async function prepareFullDisk(db: Kysely<Database>): Promise<void> {
     end $$`.execute(db)
   for (const table of fillable) {
     await sql`
-      create trigger full_disk before insert on ${sql.id('archive', table)}
+      create trigger full_disk before insert or update on ${sql.id('archive', table)}
       for each row execute function torture.refuse_if_full()`.execute(db)
   }
 }

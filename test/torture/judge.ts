@@ -35,7 +35,7 @@ export async function judge(remains: Remains): Promise<Violation[]> {
     ...findOverLimit(requests),
     ...(await findDifferences(db, school)),
     ...(await findDoubled(db, changes)),
-    ...(await findInvisibleErrors(db)),
+    ...(await findInvisibleErrors(db, changes)),
     ...(await findCallbackTrouble(db, crew.answers)),
     ...findMemoryTrouble(crew.memory()),
     ...(await Promise.all(ends)).flat(),

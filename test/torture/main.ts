@@ -11,11 +11,12 @@ import { wholeRound } from './shape'
 
 const help = `Has everything go wrong that can, and looks whether the archive keeps its promises.
 
-  npm run torture -- [--minutes N] [--seed S] [--workers W] [--json]
+  npm run torture -- [--minutes N] [--seed S] [--workers W] [--keep] [--json]
 
   --minutes  how long; a round for each of the seeds S, S+1, … takes about 75 s (default 10)
   --seed     the first seed; drawn if absent. A seed plays the same school, and the same faults at the same points
   --workers  processes that work, besides one that serves (default ${wholeRound.workers})
+  --keep     keeps the logs of all rounds
   --json     prints all results as one JSON document
 
 Exit code: 0 all promises were kept, 1 one was not, 2 usage, 130 stopped.
@@ -27,7 +28,7 @@ setMaxListeners(0, interruption.signal)
 
 /** @returns the exit code */
 async function main(): Promise<number> {
-  const { minutes, seed, workers, json, help: wantsHelp } = readArguments()
+  const { minutes, seed, workers, keep, json, help: wantsHelp } = readArguments()
   if (wantsHelp) {
     process.stdout.write(help)
     return 0
@@ -43,11 +44,11 @@ async function main(): Promise<number> {
   await chmod(directory, 0o711)
   const endAt = performance.now() + minutes * 60_000
   const results: RoundResult[] = []
-  let keepsEvidence = false
+  let keepsEvidence = keep
   say(`seeds from ${seed}, for ${minutes} minutes, in ${directory}`)
   try {
     for (let next = seed; results.length === 0 || performance.now() < endAt; next++) {
-      const result = await play(next, workers, directory)
+      const result = await play(next, { workers, keep, directory })
       results.push(result)
       if (result.violations.length > 0) keepsEvidence = true
     }
@@ -65,7 +66,10 @@ async function main(): Promise<number> {
   return interruption.signal.aborted ? 130 : 0
 }
 
-async function play(seed: number, workers: number, directory: string): Promise<RoundResult> {
+async function play(
+  seed: number,
+  { workers, keep, directory }: { workers: number; keep: boolean; directory: string },
+): Promise<RoundResult> {
   const logs = join(directory, `seed-${seed}`)
   await mkdir(logs)
   const result = await playRound({
@@ -80,7 +84,7 @@ async function play(seed: number, workers: number, directory: string): Promise<R
   if (result.violations.length > 0) {
     const own = workers === wholeRound.workers ? '' : ` --workers ${workers}`
     say(`  replay: npm run torture -- --minutes 1 --seed ${seed}${own}\n  evidence: ${logs}`)
-  } else await rm(logs, { recursive: true, force: true })
+  } else if (!keep) await rm(logs, { recursive: true, force: true })
   return result
 }
 
@@ -90,6 +94,7 @@ function readArguments() {
       minutes: { type: 'string', default: '10' },
       seed: { type: 'string' },
       workers: { type: 'string', default: String(wholeRound.workers) },
+      keep: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },

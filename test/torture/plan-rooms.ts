@@ -18,7 +18,12 @@ export interface PlannedRoom {
   readonly calledBackAtMs?: number
   /** When its members change. */
   readonly changesAtMs?: number
+  /** Whether one of them is gone then; that is believed once it is read twice. */
+  readonly loses: boolean
 }
+
+/** One of them changes while its pages are read, perhaps. */
+const changedSizes = [20, 1500, 31]
 
 /** Ended long before the round. */
 const LONG_AGO_MS = -1_800_000
@@ -30,7 +35,10 @@ export function planRooms(seed: number, { rooms, faultsMs }: RoundShape): Planne
     ...Array.from({ length: rooms.ending }, (): RoomKind => ({ kind: 'ending', members: random.int(0, 60) })),
     ...Array.from({ length: rooms.expired }, (): RoomKind => ({ kind: 'expired', members: 0 })),
     ...Array.from({ length: rooms.missing }, (): RoomKind => ({ kind: 'missing', members: 10 })),
-    ...Array.from({ length: rooms.changed }, (): RoomKind => ({ kind: 'changed', members: random.int(5, 40) })),
+    ...Array.from(
+      { length: rooms.changed },
+      (_, index): RoomKind => ({ kind: 'changed', members: changedSizes[index % changedSizes.length] ?? 0 }),
+    ),
   ]
   return shuffled(kinds, random).map((kind, index) => planRoom(kind, index, { random, faultsMs }))
 }
@@ -64,6 +72,7 @@ function planRoom(
     readyAfterMs: kind === 'ending' ? Math.round(late * faultsMs * 0.3) : 0,
     notReadyAnswers: kind === 'ended' && late < 0.1 ? 1 + Math.floor(late * 30) : 0,
     listed,
+    loses: share < 0.4,
     // Some of those that are listed are called back as well.
     ...((!listed || called < 0.3) && { calledBackAtMs }),
     ...(kind === 'changed' && { changesAtMs: Math.round(faultsMs * (0.5 + ending * 0.4)) }),

@@ -78,6 +78,7 @@ export async function playRound({
       archivedAmid = await countArchived(postgres)
       simulator.setFaults(undefined)
       unsettled = await settle({ plan, postgres, crew, signal }, [...disturber.changes.keys()])
+      await disturber.aftermath()
     } finally {
       await watching.stop()
     }

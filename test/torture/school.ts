@@ -22,11 +22,14 @@ export function openSchool(rooms: readonly PlannedRoom[], startMs: number): Scho
   return school
 }
 
-/** One member was there for longer than was said, and one more had come: a late correction of LCIC's. */
-export function changeMembers(room: SimulatedRoom): void {
-  const [first, ...others] = room.members
-  if (!first) return
+/**
+ * A late correction of LCIC's: one member was there for longer than was said; and one more had come, or another had not.
+ */
+export function changeMembers(room: SimulatedRoom, { loses }: { readonly loses: boolean }): void {
+  const [first, second, ...others] = room.members
+  if (!first || !second) return
   const corrected = { ...first, PresentTime: (first.PresentTime ?? 0) + 60 }
+  const late = { ...first, UserId: `late-${room.roomId}` }
   // In one step, so that no answer has half of it.
-  room.members = [corrected, ...others, { ...first, UserId: `late-${room.roomId}` }]
+  room.members = loses ? [corrected, ...others] : [corrected, second, ...others, late]
 }

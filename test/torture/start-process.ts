@@ -18,8 +18,8 @@ export interface StartedProcess {
   readonly ended: Promise<{ readonly exitCode: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
-/** V8 collects garbage before it takes more, as in functions of 128 MB (lib/platform/small-heap.ts). */
-const smallHeap = ['--max-old-space-size=80', '--semi-space-growth-factor=1', '--heap-growing-percent=30']
+/** V8 collects garbage before it takes more memory, as the README says for machines that have little. */
+const smallHeap = ['--max-semi-space-size=2', '--max-old-space-size=128']
 
 /** It is preloaded as it is, and not bundled. */
 const shiftedClock = join(process.cwd(), 'test', 'torture', 'shifted-clock.cjs')

@@ -25,6 +25,8 @@ export interface ProcessEnd {
 export interface Worker {
   readonly ends: readonly ProcessEnd[]
   readonly memory: readonly MemorySample[]
+  /** Of its process, while there is one. */
+  pid(): number | undefined
   kill(): void
   /** Stops it in its tracks for so long. */
   freeze(durationMs: number): Promise<void>
@@ -61,6 +63,7 @@ export function startWorker({ name, ...options }: WorkerOptions): Worker {
   return {
     ends,
     memory,
+    pid: () => current?.pid,
     kill() {
       wasKilled = true
       current?.signal('SIGKILL')

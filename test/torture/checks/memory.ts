@@ -13,7 +13,7 @@ export interface MemorySample {
 export const MOST_MB = 128
 
 /** What a process may take more at the end of its life than when it was warm. */
-const GROWTH_MB = 24
+const GROWTH_MB = 32
 
 /** Of a shorter life nothing can be told. */
 const LEAST_MS = 20_000

@@ -3,15 +3,24 @@ import type { Violation } from './violation'
 
 const actions = Object.keys(documentedLimits) as Action[]
 
+/** Jitter on the way has a request refused now and then; more than this share of them, and the pace itself is wrong. */
+const REFUSED_SHARE = 0.04
+
+/** So few prove nothing. */
+const FEW = 8
+
 /** No more requests of an action within any second than the limit allows, as the server counts those that it admits. */
 export function findOverLimit(requests: readonly RequestLogEntry[]): Violation[] {
-  return actions.flatMap((action): Violation[] => {
+  const problems = actions.flatMap((action) => {
     const most = mostInAnySlidingSecond(requests.filter((request) => request.action === action && isAdmitted(request)))
-    if (most <= documentedLimits[action]) return []
-    return [
-      { check: 'over the limit', what: `${most} ${action} within a second; ${documentedLimits[action]} are allowed` },
-    ]
+    return most <= documentedLimits[action]
+      ? []
+      : `${most} ${action} within a second; ${documentedLimits[action]} are allowed`
   })
+  const refused = refusals(requests).length
+  if (refused > FEW && refused > requests.length * REFUSED_SHARE)
+    problems.push(`${refused} of ${requests.length} requests were refused as too many`)
+  return problems.map((what) => ({ check: 'over the limit', what }))
 }
 
 /** Refused because there were too many; those that the plan of faults refuses are not. */

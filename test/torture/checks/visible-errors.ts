@@ -5,18 +5,29 @@ import type { Violation } from './violation'
 /** Outcomes that no fault of a round calls for: what is refused for what it is, and what a refusal for pace cost a room. */
 const UNCALLED_FOR = ['rejected', 'refused', 'throttled', 'shrunk', 'emptied']
 
+/** What a room that lost a member is called until that is believed. */
+const SHRUNK = 'shrunk'
+
 /**
  * Runs and jobs that do not say how they stand, once all workers have ended: each run has an outcome, each failed one a
  * reason, each room that is not archived its last error, and nobody holds a lease.
+ *
+ * @param changes rooms whose source has changed
  */
-export async function findInvisibleErrors(db: Kysely<Database>): Promise<Violation[]> {
+export async function findInvisibleErrors(
+  db: Kysely<Database>,
+  changes: ReadonlyMap<bigint, number>,
+): Promise<Violation[]> {
+  const changed = [...changes.keys()].map(String)
   const runs = await sql<{ room_id: bigint; what: string }>`
     select room_id, 'run ' || attempt || case
         when finished_at is null or outcome is null then ' was never closed'
         when outcome = any (${UNCALLED_FOR}::text[]) then ' is ' || outcome || ' (' || coalesce(error_code, '-') || ')'
         else ' is ' || outcome || ', and does not say why' end as what
     from archive.runs
-    where finished_at is null or outcome is null or outcome = any (${UNCALLED_FOR}::text[])
+    where finished_at is null or outcome is null
+      or outcome = any (${UNCALLED_FOR}::text[])
+        and not (outcome = ${SHRUNK} and room_id = any (${changed}::bigint[]))
       or outcome not in ('archived', 'unchanged') and coalesce(error_message, '') = ''`.execute(db)
   const jobs = await sql<{ room_id: bigint; what: string }>`
     select room_id, case

@@ -24,9 +24,9 @@ export function judgeEnd({ name, pid, exitCode, signal, wasKilled, wasTold }: Pr
   return problems.map((problem) => ({ check: 'worker ended', what: `${name} (${pid}) ${problem}` }))
 }
 
-/** As told; one that is told before it listens to signals is ended by them. */
+/** As told, with its rooms given back; one that is told before it listens to signals is ended by them. */
 function isStopped(exitCode: number | null, signal: NodeJS.Signals | null): boolean {
-  return exitCode === ExitCode.done || exitCode === ExitCode.interrupted || signal === 'SIGTERM'
+  return exitCode === ExitCode.done || signal === 'SIGTERM'
 }
 
 /** An end that the product promises for what was done to it, and says so. */
