@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Kysely, sql } from 'kysely'
@@ -25,12 +26,26 @@ export interface Postgres extends AsyncDisposable {
   terminateBackends(): Promise<number>
 }
 
+/** Where servers run that were started from here: whatever happens to this process, they end with it. */
+const running = new Set<string>()
+process.on('exit', () => {
+  for (const dataDirectory of running) {
+    try {
+      const [pid = ''] = readFileSync(join(dataDirectory, 'postmaster.pid'), 'utf8').split('\n')
+      process.kill(Number(pid), 'SIGQUIT')
+    } catch {
+      // It has ended.
+    }
+  }
+})
+
 /** A crash of the machine is not among what is tried; everything else is as it is in use. */
 const settings = { fsync: 'off', max_connections: '150' }
 
 export async function openPostgres(directory: string, name: string): Promise<Postgres> {
   const open = () => openEmbeddedDatabase({ directory, settings })
   let server: EmbeddedDatabase = await open()
+  running.add(server.dataDirectory)
   const { password } = new URL(server.url)
   const urlBy = (port: number) => {
     const url = new URL(server.url)
@@ -74,6 +89,7 @@ export async function openPostgres(directory: string, name: string): Promise<Pos
       ).catch(() => undefined)
       await server.close().catch(() => undefined)
       await stopServer(server.dataDirectory)
+      running.delete(server.dataDirectory)
     },
   }
 }
