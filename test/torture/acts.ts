@@ -75,6 +75,11 @@ export function createActs({ plan, postgres, toApi, toDatabase, crew }: Scene): 
     'kill-postmaster': () => restart('SIGKILL'),
     'kill-backend': ({ draw }) => ifThere(() => postgres.killBackend(draw)),
     'terminate-backends': () => ifThere(() => postgres.terminateBackends()),
+    async 'read-only'({ forMs }) {
+      await ifThere(() => postgres.setReadOnly(true))
+      await delay(forMs)
+      await insist(() => postgres.setReadOnly(false))
+    },
     async 'disk-full'({ draw, forMs }) {
       const table = pick(fillable, draw)
       await ifThere(() => setFullDisk(postgres.db(), table, true))

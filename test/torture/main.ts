@@ -28,7 +28,14 @@ setMaxListeners(0, interruption.signal)
 
 /** @returns the exit code */
 async function main(): Promise<number> {
-  const { minutes, seed, workers, keep, json, help: wantsHelp } = readArguments()
+  let options: ReturnType<typeof readArguments>
+  try {
+    options = readArguments()
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : error}\n(--help shows more)`)
+    return 2
+  }
+  const { minutes, seed, workers, keep, json, help: wantsHelp } = options
   if (wantsHelp) {
     process.stdout.write(help)
     return 0
@@ -127,8 +134,7 @@ main().then(
     process.exitCode = exitCode
   },
   (error: unknown) => {
-    const isUsage = error instanceof TypeError
-    say(isUsage ? error.message : `${error instanceof Error ? error.stack : error}`)
-    process.exitCode = isUsage ? 2 : 1
+    say(`${error instanceof Error ? error.stack : error}`)
+    process.exitCode = 1
   },
 )

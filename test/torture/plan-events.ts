@@ -21,6 +21,7 @@ const habits: Record<Disturbance, { from?: number; to?: number; leastMs?: number
   'kill-backend': {},
   'kill-postmaster': {},
   'terminate-backends': {},
+  'read-only': { leastMs: 1000, mostMs: 4000 },
   'disk-full': { leastMs: 1000, mostMs: 5000 },
   'row-locked': { leastMs: 1000, mostMs: 4000 },
   'budget-locked': { leastMs: 500, mostMs: 3000 },

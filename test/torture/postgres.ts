@@ -24,6 +24,8 @@ export interface Postgres extends AsyncDisposable {
   killBackend(draw: number): Promise<void>
   /** Ends all connections of workers in order. @returns how many */
   terminateBackends(): Promise<number>
+  /** Has it refuse writes, as one does that is about to be the primary, or take them again; connections are ended. */
+  setReadOnly(isReadOnly: boolean): Promise<void>
 }
 
 /** Where servers run that were started from here: whatever happens to this process, they end with it. */
@@ -54,7 +56,12 @@ export async function openPostgres(directory: string, name: string): Promise<Pos
     return url.toString()
   }
   await withConnection(server.url, (admin) => sql`create database ${sql.id(name)}`.execute(admin))
-  const connectDirectly = () => connect({ url: urlBy(server.port), max: 4, connectMs: 5000 })
+  const connectDirectly = () => {
+    const url = new URL(urlBy(server.port))
+    // Here it is written to in any case.
+    url.searchParams.set('options', '-c default_transaction_read_only=off')
+    return connect({ url: url.toString(), max: 6, connectMs: 5000 })
+  }
   let db = connectDirectly()
   await migrateUp(db)
 
@@ -77,10 +84,11 @@ export async function openPostgres(directory: string, name: string): Promise<Pos
       const pid = pids[Math.floor(draw * pids.length)]
       if (pid !== undefined) process.kill(pid, 'SIGKILL')
     },
-    async terminateBackends() {
-      const pids = await backends(db)
-      await sql`select pg_terminate_backend(pid) from unnest(${pids}::int[]) as pid`.execute(db)
-      return pids.length
+    terminateBackends: () => terminateBackends(db),
+    async setReadOnly(isReadOnly) {
+      const change = isReadOnly ? sql`set default_transaction_read_only = on` : sql`reset default_transaction_read_only`
+      await sql`alter database ${sql.id(name)} ${change}`.execute(db)
+      await terminateBackends(db)
     },
     async [Symbol.asyncDispose]() {
       await db.destroy()
@@ -110,6 +118,12 @@ async function backends(db: Kysely<Database>): Promise<number[]> {
     where application_name = 'lcic-archive' and datname = current_database() and pid <> pg_backend_pid()
     order by backend_start`.execute(db)
   return rows.map(({ pid }) => pid)
+}
+
+async function terminateBackends(db: Kysely<Database>): Promise<number> {
+  const pids = await backends(db)
+  await sql`select pg_terminate_backend(pid) from unnest(${pids}::int[]) as pid`.execute(db)
+  return pids.length
 }
 
 async function postmasterPid(dataDirectory: string): Promise<number> {

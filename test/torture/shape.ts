@@ -33,6 +33,7 @@ export type Disturbance =
   | 'kill-backend'
   | 'kill-postmaster'
   | 'terminate-backends'
+  | 'read-only'
   | 'disk-full'
   | 'row-locked'
   | 'budget-locked'
@@ -72,6 +73,7 @@ export const wholeRound: RoundShape = {
     'kill-backend': 1,
     'kill-postmaster': 1,
     'terminate-backends': 2,
+    'read-only': 1,
     'disk-full': 3,
     'row-locked': 3,
     'budget-locked': 1,
@@ -103,6 +105,7 @@ export const shortRound: RoundShape = {
     'kill-backend': 0,
     'kill-postmaster': 0,
     'terminate-backends': 1,
+    'read-only': 0,
     'disk-full': 1,
     'row-locked': 1,
     'budget-locked': 1,
