@@ -8,7 +8,7 @@ export function momentOf(text: string): Date | undefined {
   const ago = durationOf(text)
   const since = new Date(Date.now() - (ago ?? 0))
   if (ago !== undefined && since >= EARLIEST) return since
-  const iso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?$/.exec(text)
+  const iso = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?$/.exec(text)
   const [, time, , , zone] = iso ?? []
   const at = iso ? new Date(time !== undefined && zone === undefined ? `${text}Z` : text) : new Date(Number.NaN)
   // 31 February is a day in March to JavaScript.

@@ -173,7 +173,8 @@ function keepBodies(client: object): void {
       })
       return { body, response: parsed }
     } catch (error) {
-      throw error instanceof Error ? Object.assign(error, { retryAfterMs: retryAfterMs(response) }) : error
+      const seen = { isAnswered: true, retryAfterMs: retryAfterMs(response) }
+      throw error instanceof Error ? Object.assign(error, seen) : error
     }
   })
 }
@@ -183,7 +184,9 @@ function toSourceError(error: unknown, timedOut: boolean): ArchiveError {
   if (error instanceof ArchiveError) return error
   if (timedOut) return new SourceError('transient', 'E_TIMEOUT', 'LCIC did not answer in time.', { cause: error })
   const thrown: SdkFailure = error instanceof Error ? error : new Error(String(error))
-  const details = { cause: error, requestId: thrown.requestId || undefined, retryAfterMs: thrown.retryAfterMs }
+  // The SDK takes whatever stands in an answer.
+  const requestId = typeof thrown.requestId === 'string' && thrown.requestId !== '' ? thrown.requestId : undefined
+  const details = { cause: error, requestId, retryAfterMs: thrown.retryAfterMs }
   if (typeof thrown.code === 'string' && thrown.requestId !== undefined) {
     return new SourceError(kindOfCode(thrown.code), thrown.code, thrown.message, details)
   }
@@ -196,7 +199,7 @@ function toSourceError(error: unknown, timedOut: boolean): ArchiveError {
           : 'unknown'
     return new SourceError(kind, `E_HTTP_${thrown.httpCode}`, `LCIC answered HTTP ${thrown.httpCode}.`, details)
   }
-  if (thrown instanceof SyntaxError || thrown instanceof TypeError) {
+  if (thrown.isAnswered) {
     return new SourceError('transient', 'E_NOT_AN_API_ANSWER', 'The answer is not one of API 3.0.', details)
   }
   // Where a host has several addresses Node gives no reason.
@@ -210,8 +213,10 @@ function toSourceError(error: unknown, timedOut: boolean): ArchiveError {
 }
 
 interface SdkFailure extends Error {
-  code?: string
-  requestId?: string
+  code?: unknown
+  requestId?: unknown
   httpCode?: number
-  retryAfterMs?: number
+  retryAfterMs?: number | undefined
+  /** There was an answer, whatever it was. */
+  isAnswered?: boolean
 }

@@ -151,7 +151,8 @@ function endOfScalar(text: string, start: number): number {
   return text.length
 }
 
-function endOfString(text: string, start: number): number {
+/** Where the string ends that begins here. */
+export function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) return at + 1

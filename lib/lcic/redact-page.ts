@@ -1,8 +1,10 @@
 import type { PersonalData } from '../config'
+import { parseLossless } from './lossless-json'
 import { canonicalId, memberFields } from './member-record'
 import { type Entry, type Node, parseNodes, rewrite, rewriteStrings, stringOf, type Verdict } from './redact-json'
 import { pseudonym, type Subject } from './redact-text'
 import { figureNames, readStoredPage, type StatisticsPage } from './statistics'
+import { textOf } from './values'
 
 /** What of a page may be stored. */
 export interface RedactionRules {
@@ -129,12 +131,10 @@ function createRedactor(text: string, { personalData, isErased }: RedactionRules
     )
   }
 
-  /** A user id as the archive would have it; `null` for what is none. */
+  /** A user id as the archive would have it, and read as it reads it; `null` for what is none. */
   function idOf(value: Node): string | null {
-    const said = scalarOf(value)
-    if (said === null || said === undefined) return null
-    if (text[value.start] === '"') return canonicalId(said)
-    return /^-?\d+[.eE]/.test(said) ? String(Number(said)) : said
+    const { value: id } = textOf(parseLossless(sliceOf(value)))
+    return id === null ? null : canonicalId(id)
   }
 
   /** What a string says; a number or a truth as it is written; `undefined` of lists and objects. */

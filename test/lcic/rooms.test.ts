@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLcic, type Lcic } from '../../lib/lcic/client'
 import { SourceError } from '../../lib/lcic/errors'
@@ -217,63 +216,16 @@ test('a description without anything says nothing but that LCIC names no teacher
   })
 })
 
-describe('whatever JSON comes, nothing but a SourceError is thrown, and what is read can be stored', () => {
-  const names = ['RoomId', 'Name', 'Status', 'StartTime', 'EndTime', 'RealStartTime', 'RealEndTime', 'RoomType']
-  const anything = fc.oneof(
-    fc.jsonValue(),
-    fc.double(),
-    fc.string({ unit: 'binary' }),
-    fc.constantFrom('\0', '\ud800', '12', '__proto__', 0, -1, 2 ** 31, 2 ** 63, 1e300, 0.5, true, null, [], {}),
-  )
-  const item = fc.dictionary(fc.constantFrom(...names, '__proto__', 'constructor'), anything)
-  const lists = fc.record(
-    { RequestId: fc.oneof(fc.constant('r'), anything), Total: fc.oneof(fc.nat(300), anything), Rooms: fc.array(item) },
-    { requiredKeys: [] },
-  )
-  const rooms = fc.record(
-    { RequestId: fc.constant('r'), SdkAppId: anything, TeacherId: anything, Name: anything, StartTime: anything },
-    { requiredKeys: ['RequestId'] },
-  )
+describe('what JSON.parse takes costs no room', () => {
+  const ids = (text: string) => readRoomsPage(textAnswer(text), app).rooms.map(({ roomId }) => roomId)
 
-  const check = (text: string) => {
-    for (const read of [
-      () => readRoomsPage(textAnswer(text), app).rooms,
-      () => [readRoomDescription(textAnswer(text))],
-    ]) {
-      try {
-        for (const { name, status, scheduledStartTime } of read()) {
-          if (name !== null) expect(name.isWellFormed() && !name.includes('\0')).toBe(true)
-          if (status !== null) expect(Number.isInteger(status) && Math.abs(status) <= 2 ** 31).toBe(true)
-          if (scheduledStartTime !== null) expect(scheduledStartTime).toBeGreaterThan(0)
-        }
-      } catch (error) {
-        expect(error).toBeInstanceOf(SourceError)
-      }
-    }
-  }
-
-  test('any JSON', () => {
-    fc.assert(
-      fc.property(fc.json(), (text) => check(text)),
-      { numRuns: 3000 },
-    )
-  })
-
-  test('any JSON in the place of an answer, and of its fields', () => {
-    fc.assert(
-      fc.property(fc.oneof(anything, lists, rooms), (response) => check(JSON.stringify({ Response: response }))),
-      { numRuns: 5000 },
-    )
-  })
-
-  // JSON.parse, which the SDK uses, takes both, so they come through to here.
   test('a number beyond every double', () => {
-    check('{"Response":{"RequestId":"r","Total":1,"Rooms":[{"RoomId":1,"New":1e400}]}}')
+    expect(ids('{"Response":{"RequestId":"r","Total":1,"Rooms":[{"RoomId":1,"New":1e400}]}}')).toEqual([1n])
   })
 
   test('lists within lists, twenty thousand deep', () => {
     const deep = '['.repeat(20_000) + ']'.repeat(20_000)
-    check(`{"Response":{"RequestId":"r","Total":1,"Rooms":[{"RoomId":1,"New":${deep}}]}}`)
+    expect(ids(`{"Response":{"RequestId":"r","Total":1,"Rooms":[{"RoomId":1,"New":${deep}}]}}`)).toEqual([1n])
   })
 })
 
