@@ -15,6 +15,7 @@ const longest = [
   'archive/faults',
   'cli/database',
   'cli/archive',
+  'torture/torture',
   'archive/adversity',
   'deploy/serverless',
   'functions/archive-rooms',

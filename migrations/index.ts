@@ -5,6 +5,7 @@ import * as waitingJobs from './0003-waiting-jobs'
 import * as functions from './0004-functions'
 import * as privacy from './0005-privacy'
 import * as analytics from './0006-analytics'
+import * as updatesInPlace from './0007-updates-in-place'
 
 /** Every migration, in order. A static list, so that it bundles; names are never changed once released. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   '0004-functions': functions,
   '0005-privacy': privacy,
   '0006-analytics': analytics,
+  '0007-updates-in-place': updatesInPlace,
 }

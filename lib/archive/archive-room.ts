@@ -1,4 +1,4 @@
-import { beginAttempt } from '../db/begin-attempt'
+import { type BegunAttempt, beginAttempts } from '../db/begin-attempt'
 import { isDatabaseTrouble, isDataRefusal } from '../db/connect'
 import { finishRun } from '../db/finish-run'
 import type { Lease } from '../db/leases'
@@ -69,9 +69,19 @@ export async function archiveRoom(context: ArchiveContext, roomId: bigint, patie
   return reported(context, roomId, startedAt, busy(roomId, 'is at work on it'))
 }
 
+/** An attempt that has begun, and what is there of the room already. */
+export type BegunRoom = BegunAttempt<PageFigures>
+
+/** Begins an attempt at each of the rooms, in one round trip. @returns by room; those that others have taken over are left out */
+export function beginRooms({ db, now }: ArchiveContext, leases: readonly Lease[]): Promise<Map<bigint, BegunRoom>> {
+  return beginAttempts(db, { leases, now: now(), resumeWithinMs: RESUME_WITHIN_MS })
+}
+
 export interface LeasedRoomOptions {
   /** When the work on it began, by the context's clock; now, if absent. */
   readonly startedAt?: number
+  /** The first attempt, if it has begun already. */
+  readonly begun?: BegunRoom | undefined
   /** Whether a request refused with this code is the room's own fault, and no reason to stop. Never, if absent. */
   readonly isRoomsFault?: (code: string) => boolean
 }
@@ -81,9 +91,9 @@ export async function archiveLeasedRoom(
   context: ArchiveContext,
   lease: Lease,
   patience: Patience,
-  { startedAt = context.clock.now(), isRoomsFault = () => false }: LeasedRoomOptions = {},
+  { startedAt = context.clock.now(), begun, isRoomsFault = () => false }: LeasedRoomOptions = {},
 ): Promise<RoomReport> {
-  const result = await readUntilSettled(context, lease, patience, isRoomsFault)
+  const result = await readUntilSettled(context, lease, patience, { begun, isRoomsFault })
   return reported(context, lease.roomId, startedAt, result)
 }
 
@@ -103,11 +113,11 @@ async function readUntilSettled(
   context: ArchiveContext,
   lease: Lease,
   patience: Patience,
-  isRoomsFault: (code: string) => boolean,
+  { begun: first, isRoomsFault }: Pick<LeasedRoomOptions, 'begun'> & { isRoomsFault: (code: string) => boolean },
 ): Promise<Result> {
   const { db, clock } = context
   for (let reads = 1, requests = 0; ; reads++) {
-    const begun = await beginAttempt<PageFigures>(db, { lease, now: context.now(), resumeWithinMs: RESUME_WITHIN_MS })
+    const begun = reads === 1 && first ? first : (await beginRooms(context, [lease])).get(lease.roomId)
     if (!begun) return busy(lease.roomId, 'has taken it over')
     const requestIds = begun.landed.flatMap(({ requestId }) => requestId ?? [])
     const resumed = requestIds.length
@@ -153,12 +163,13 @@ type Counts = Pick<RoomReport, 'pages' | 'records' | 'inserted' | 'updated' | 'r
 async function readOnce(
   context: ArchiveContext,
   attempt: Attempt,
-  begun: Parameters<typeof pullPages>[2],
+  begun: BegunRoom,
   patience: Patience,
 ): Promise<Counts & { outcome: RoomReport['outcome']; failure?: Failure }> {
   try {
-    const pages = await pullPages(context, attempt, begun, patience)
-    const { outcome, reason, erased, ...written } = await takeSnapshot(context, attempt, pages, begun.archived)
+    const pulled = await pullPages(context, attempt, begun, patience)
+    const { outcome, reason, erased, ...written } = await takeSnapshot(context, attempt, pulled, begun.archived)
+    const { pages } = pulled
     const read = { outcome, ...written, pages: pages.length, records: (pages[0]?.figures.Total ?? 0) - erased }
     if (outcome === 'archived' || outcome === 'unchanged') return read
     const code = `E_${outcome.toUpperCase()}`

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { linkedController } from '../abort'
 import type { ArchivedRoom, LandedPage } from '../db/begin-attempt'
-import { landPage } from '../db/land-page'
+import { landPage, type PageToLand } from '../db/land-page'
 import { renewLease } from '../db/leases'
+import { encodeMembers, type MemberColumns } from '../db/member-columns'
 import { readErasures } from '../db/read-erasures'
 import { PAGE_LIMIT } from '../lcic/client'
 import { redactPage } from '../lcic/redact-page'
@@ -16,6 +17,27 @@ export class InconsistentPagesError extends Error {}
 /** A landed page of a room's statistics. */
 export type RoomPage = LandedPage<PageFigures>
 
+/** The pages of an attempt. */
+export interface PulledPages {
+  /** By number. */
+  readonly pages: readonly RoomPage[]
+  /** What is needed to archive a new room at once; absent: for the pages of others, and of large or archived rooms. */
+  readonly newRoom?: { readonly members: readonly MemberColumns[]; readonly erasuresSeen: bigint }
+  /** The room's only page, if it is not landed yet: it is landed with the room, or need not be. */
+  readonly unlanded?: UnlandedPage | undefined
+}
+
+export interface UnlandedPage {
+  readonly page: PageToLand<PageFigures>
+  /** The answer's text as it came: what was parsed of it would take several times the memory. */
+  readonly body: Buffer
+}
+
+/** Of larger rooms the records are not kept in memory until they are archived. They take some 200 bytes each. */
+const MOST_HELD = 5000
+
+const MOST_ERASURES = 2n ** 63n - 1n
+
 /** Pages asked for at once: enough to use the whole budget on one room when an answer takes up to 200 ms. */
 const PAGES_IN_FLIGHT = 4
 
@@ -23,7 +45,6 @@ const PAGES_IN_FLIGHT = 4
  * Pulls and lands the pages of an attempt that are not landed yet, until there are as many records as LCIC announced:
  * never until a short page, since nothing says that pages are full.
  *
- * @returns all pages of the attempt, by number
  * @throws {InconsistentPagesError} if the pages disagree about the room, or end before, or go beyond, what was announced
  */
 export async function pullPages(
@@ -31,21 +52,29 @@ export async function pullPages(
   attempt: Attempt,
   { landed, archived }: { landed: readonly RoomPage[]; archived?: ArchivedRoom },
   patience: Patience,
-): Promise<RoomPage[]> {
+): Promise<PulledPages> {
   const pages = new Map<number, RoomPage>()
+  const isNew = !archived && landed.length === 0
+  /** The records of each page of a new room. */
+  const held: { readonly columns: MemberColumns; readonly erasuresSeen: bigint }[] = []
+  let unlanded: UnlandedPage | undefined
   const inFlight = new Map<number, Promise<void>>()
   const stop = linkedController(patience.signal)
 
   async function pull(page: number): Promise<void> {
     const answer = await requestPage(context, attempt, page, { ...patience, signal: stop.signal })
     requireAgreement(pages, page, answer.figures)
-    const { recordCount, erased, figures, contentHash, requestId } = await land(
-      context,
-      attempt,
-      page,
-      answer,
-      archived,
-    )
+    const isHeld = isNew && answer.figures.Total <= MOST_HELD
+    const redacted = redactedPage(context, attempt, page, answer, archived)
+    const isSame = 'sameAsAttempt' in redacted.page.content
+    // A room that lists nobody may not be archived at all.
+    const isOnly =
+      page === 1 && landed.length === 0 && answer.recordCount > 0 && answer.recordCount === answer.figures.Total
+    const isUnlanded = isOnly && (isHeld || isSame)
+    if (isUnlanded) unlanded = { page: redacted.page, body: answer.body }
+    const told = isUnlanded ? redacted : await landAnswer(context, attempt, page, answer, archived, redacted)
+    if (isHeld) held.push({ columns: encodeMembers(told.members), erasuresSeen: told.erasuresSeen })
+    const { recordCount, erased, figures, contentHash, requestId } = told.page
     pages.set(page, { page, recordCount, erased, figures, contentHash, requestId })
     const records = countRecords(pages)
     const { roomId } = attempt.lease
@@ -79,7 +108,13 @@ export async function pullPages(
     stop.unlink()
   }
   requireWholeness(pages, archived)
-  return [...pages.values()].sort((a, b) => a.page - b.page)
+  const all = [...pages.values()].sort((a, b) => a.page - b.page)
+  if (held.length < all.length) return { pages: all, unlanded }
+  const erasuresSeen = held.reduce(
+    (least, page) => (page.erasuresSeen < least ? page.erasuresSeen : least),
+    MOST_ERASURES,
+  )
+  return { pages: all, unlanded, newRoom: { members: held.map(({ columns }) => columns), erasuresSeen } }
 }
 
 async function requestPage(
@@ -119,27 +154,51 @@ function nextPage(pages: ReadonlyMap<number, RoomPage>, inFlight: ReadonlyMap<nu
   return page
 }
 
+/** What may be stored of an answer. */
+interface RedactedPage {
+  readonly page: PageToLand<PageFigures>
+  readonly members: StatisticsPage['members']
+  /** Number of the newest erasure that it was redacted by. */
+  readonly erasuresSeen: bigint
+}
+
 /** Lands what may be stored of an answer. @returns what was landed */
-async function land(
-  { db, now, policy: { personalData } }: ArchiveContext,
+export async function landAnswer(
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
   page: number,
   answer: StatisticsPage,
-  archived: ArchivedRoom | undefined,
-): Promise<StatisticsPage & { erased: number }> {
-  const { lease, number } = attempt
-  for (;;) {
-    const { newest: erasuresSeen = 0n, isErased } = attempt.erasures ?? {}
-    const { page: redacted, erased: leftOut } = redactPage(answer, { personalData, isErased })
-    const { body, records, requestId, figures, recordCount, contentHash } = redacted
-    const erased = leftOut.length
-    const unchanged = archived?.pageHashes[page] === contentHash
-    const content = archived && unchanged ? { sameAsAttempt: archived.attempt } : { body, ...(records && { records }) }
-    const facts = { attempt: number, page, requestId, content, figures, recordCount, erased, contentHash }
+  archived?: ArchivedRoom,
+  first = redactedPage(context, attempt, page, answer, archived),
+): Promise<RedactedPage> {
+  const { db, now } = context
+  const { lease } = attempt
+  for (let redacted = first; ; redacted = redactedPage(context, attempt, page, answer, archived)) {
+    const { page: facts, erasuresSeen } = redacted
     const landing = await landPage(db, { lease, now: now(), page: facts, erasuresSeen })
-    if (landing === 'landed') return { ...redacted, erased }
+    if (landing === 'landed') return redacted
     if (landing === 'lost') throw new LeaseLostError()
     attempt.erasures = await readErasures(db, lease.roomId)
+  }
+}
+
+/** What may be stored of an answer, by what is known of erasures. */
+function redactedPage(
+  { policy: { personalData } }: Pick<ArchiveContext, 'policy'>,
+  { number: attempt, erasures }: Attempt,
+  page: number,
+  answer: StatisticsPage,
+  archived: ArchivedRoom | undefined,
+): RedactedPage {
+  const { newest: erasuresSeen = 0n, isErased } = erasures ?? {}
+  const { page: redacted, erased } = redactPage(answer, { personalData, isErased })
+  const { body, records, members, requestId, figures, recordCount, contentHash } = redacted
+  const unchanged = archived?.pageHashes[page] === contentHash
+  const content = archived && unchanged ? { sameAsAttempt: archived.attempt } : { body, ...(records && { records }) }
+  return {
+    page: { attempt, page, requestId, content, figures, recordCount, erased: erased.length, contentHash },
+    members,
+    erasuresSeen,
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import type { CallbackConfig } from '../config'
-import { isDatabaseTrouble, isDataRefusal } from '../db/connect'
+import { isConnectionProblem, isDatabaseTrouble, isDataRefusal } from '../db/connect'
 import type { Instant } from '../db/instant'
 import type { Database } from '../db/tables'
 import { describeError } from '../errors'
@@ -66,7 +66,9 @@ export function createCallbackReceiver({
         refusals.note(log, 'E_CALLBACK_INBOX', 'The database does not keep up with callbacks.')
         return refused(503, 'E_CALLBACK_INBOX', 'There are too many at once; call again.')
       }
-      const { code = 'E_UNEXPECTED', message } = describeError(error)
+      // What the pg package says of a connection that broke has no code.
+      const unnamed = isConnectionProblem(error) ? 'E_DATABASE_UNREACHABLE' : 'E_UNEXPECTED'
+      const { code = unnamed, message } = describeError(error)
       // What is not the database's doing is a mistake of this program: its place is wanted, too.
       refusals.note(log, code, message, isDatabaseTrouble(error) || isDataRefusal(error) ? undefined : error)
       return refused(503, 'E_CALLBACK_NOT_STORED', 'It cannot be stored now; call again.')

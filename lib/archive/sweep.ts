@@ -1,3 +1,4 @@
+import { isConnectionProblem } from '../db/connect'
 import { beginSweep, endSweep, extendSwept } from '../db/sweep-marks'
 import { ArchiveError, describeError } from '../errors'
 import { mayConcernApp, mendOf, SourceError } from '../lcic/errors'
@@ -117,7 +118,9 @@ async function sweepApp(
 }
 
 function failureOf(error: unknown): SweepFailure {
-  const { code = 'E_UNEXPECTED', message } = describeError(error)
+  // What the pg package says of a connection that broke has no code.
+  const unnamed = isConnectionProblem(error) ? 'E_DATABASE_UNREACHABLE' : 'E_UNEXPECTED'
+  const { code = unnamed, message } = describeError(error)
   const isRefused = error instanceof SourceError && error.kind === 'configuration'
   const mend = mayConcernApp(code) ? mendOf(code, 'Check LCIC_SDK_APP_IDS.') : mendOf(code)
   return { code, isRefused, reason: isRefused ? `${message.replace(/[.\s]+$/, '')} (${code}). ${mend}` : message }

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
+import { archiveNewRoom } from '../db/archive-new-room'
 import type { ArchivedRoom } from '../db/begin-attempt'
-import { countMembers } from '../db/count-members'
-import { discardPages } from '../db/discard-pages'
+import { confirmUnchanged } from '../db/confirm-unchanged'
 import { concludedRuns, finishRun } from '../db/finish-run'
 import { landedPages } from '../db/landed-pages'
 import { lockLease } from '../db/leases'
 import { digestRecords, type MergeResult, mergeMembers } from '../db/merge-members'
-import { completeJob } from '../db/settle-job'
+import { type Completion, completeJob } from '../db/settle-job'
 import type { Database } from '../db/tables'
 import { upsertRoom } from '../db/upsert-room'
+import { readStoredPage } from '../lcic/statistics'
 import { type ArchiveContext, type Attempt, LeaseLostError } from './context'
-import type { RoomPage } from './pull-pages'
+import { landAnswer, type PulledPages, type RoomPage } from './pull-pages'
 
 /** What became of an attempt whose pages are all there. */
 export type SnapshotOutcome =
@@ -48,56 +49,115 @@ const READS_TO_BELIEVE = { lostMembers: 2, differingDuplicates: 3, copies: 6 }
 
 /**
  * Decides what the pages of an attempt are worth, and applies them: room, members, tombstones, run and job in one
- * transaction, so that a reader sees the room as it was or as it is now.
+ * transaction, so that a reader sees the room as it was or as it is now. A new room, and one that has not changed, take one
+ * statement.
  *
  * @throws {LeaseLostError} if another process has taken the room over; nothing is written then
  */
 export async function takeSnapshot(
-  { db, policy, ...context }: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
-  { lease, number: attempt, requestIds }: Attempt,
-  pages: readonly RoomPage[],
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
+  attempt: Attempt,
+  pulled: PulledPages,
   archived: ArchivedRoom | undefined,
 ): Promise<Snapshot> {
-  const { roomId } = lease
+  return (
+    (await takeAtOnce(context, attempt, pulled, archived)) ??
+    takeWithCare(context, attempt, await allLanded(context, attempt, pulled, archived))
+  )
+}
+
+/** The ordinary cases: a new room in perfect order, and one of which the archive has this very content. */
+async function takeAtOnce(
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
+  attempt: Attempt,
+  { pages, newRoom, unlanded }: PulledPages,
+  archived: ArchivedRoom | undefined,
+): Promise<Snapshot | undefined> {
+  const { db } = context
+  const { figures } = firstOf(pages)
+  const { roomId } = attempt.lease
+  const contentHash = hashOf(pages)
+  const leftOut = erasedFrom(pages)
+  const completion = completionOf(context, attempt, figures)
+  const run = { roomId, attempt: attempt.number, now: completion.now, requestIds: attempt.requestIds, contentHash }
+  if (newRoom) {
+    const room = roomFacts(roomId, figures)
+    const { members, erasuresSeen } = newRoom
+    const onlyPage = unlanded?.page
+    const archivedRun = { ...run, outcome: 'archived' }
+    const isDone = await archiveNewRoom(db, {
+      room,
+      leftOut,
+      run: archivedRun,
+      completion,
+      members,
+      erasuresSeen,
+      onlyPage,
+    })
+    return isDone
+      ? { outcome: 'archived', ...nothingWritten, inserted: figures.Total - leftOut, erased: leftOut }
+      : undefined
+  }
+  if (archived?.contentHash !== contentHash) return undefined
+  const { members } = archived
+  const landed = unlanded && { landed: { pages: 1, records: unlanded.page.recordCount } }
+  const isDone = await confirmUnchanged(db, { members, run: { ...run, ...landed, outcome: 'unchanged' }, completion })
+  return isDone ? { outcome: 'unchanged', ...nothingWritten, erased: leftOut } : undefined
+}
+
+/** The pages once all of them are landed. */
+async function allLanded(
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
+  attempt: Attempt,
+  { pages, unlanded }: PulledPages,
+  archived: ArchivedRoom | undefined,
+): Promise<readonly RoomPage[]> {
+  if (!unlanded) return pages
+  const { page } = await landAnswer(context, attempt, 1, readStoredPage(unlanded.body.toString()), archived)
+  return [page]
+}
+
+function completionOf(
+  { now, policy }: Pick<ArchiveContext, 'now' | 'policy'>,
+  { lease, requestIds }: Attempt,
+  { RealEndTime: endedAt }: RoomPage['figures'],
+): Completion {
+  return { lease, now: now(), endedAt, requestId: requestIds.at(-1), rereadAfterMs: policy.rereadAfterMs }
+}
+
+function firstOf(pages: readonly RoomPage[]): RoomPage {
   const [first] = pages
   if (!first) throw new TypeError('A snapshot needs a page.')
-  const { figures } = first
+  return first
+}
+
+/** Merges the pages, whatever they are like, and decides what they are worth. */
+async function takeWithCare(
+  context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
+  { lease, number: attempt, requestIds }: Attempt,
+  pages: readonly RoomPage[],
+): Promise<Snapshot> {
+  const { db } = context
+  const { roomId } = lease
+  const { figures } = firstOf(pages)
   const pagesHash = hashOf(pages)
-  const now = context.now()
+  const leftOut = erasedFrom(pages)
+  const completion = completionOf(context, { lease, number: attempt, requestIds }, figures)
+  const { now } = completion
 
   return db.transaction().execute(async (tx) => {
     if (!(await lockLease(tx, lease))) throw new LeaseLostError()
     const { contentHash, ...snapshot } = await apply(tx)
-    await finishRun(tx, {
-      roomId,
-      attempt,
-      now,
-      requestIds,
-      errorMessage: snapshot.reason,
-      contentHash,
-      ...snapshot,
-    })
-    if (snapshot.outcome === 'unchanged') await discardPages(tx, { roomId, attempt })
-    if (snapshot.outcome === 'archived' || snapshot.outcome === 'unchanged') {
-      await completeJob(tx, {
-        lease,
-        now,
-        endedAt: figures.RealEndTime,
-        requestId: requestIds.at(-1),
-        rereadAfterMs: policy.rereadAfterMs,
-      })
-    }
+    await finishRun(tx, { roomId, attempt, now, requestIds, errorMessage: snapshot.reason, contentHash, ...snapshot })
+    if (snapshot.outcome === 'archived') await completeJob(tx, completion)
     return snapshot
   })
 
   async function apply(tx: Kysely<Database>): Promise<Snapshot & { contentHash: string }> {
-    if (archived?.contentHash === pagesHash && (await countMembers(tx, roomId)) === archived.members) {
-      return { outcome: 'unchanged', ...nothingWritten, erased: erasedFrom(pages), contentHash: pagesHash }
-    }
     const { merge, fingerprint, problem } = await mergeIfSound(tx)
     const { erased } = merge
     // Somebody was erased from pages that had been landed already.
-    const contentHash = erased === erasedFrom(pages) ? pagesHash : hashOf(await landedPages(tx, { roomId, attempt }))
+    const contentHash = erased === leftOut ? pagesHash : hashOf(await landedPages(tx, { roomId, attempt }))
     if (problem) return { ...problem, ...nothingWritten, erased, contentHash: fingerprint ?? contentHash }
     await upsertRoom(tx, {
       room: roomFacts(roomId, figures),

@@ -3,7 +3,7 @@ import { databaseUnreachable, isConnectionProblem, isDatabaseTrouble } from '../
 import { type ClaimedRoom, LEASE_MS, nextDueInMs } from '../db/leases'
 import { describeError } from '../errors'
 import { mayConcernRoom } from '../lcic/errors'
-import { archiveLeasedRoom, type RoomReport } from './archive-room'
+import { archiveLeasedRoom, type BegunRoom, beginRooms, type RoomReport } from './archive-room'
 import { OUT_OF_BUDGET } from './budget'
 import { claimDue, newHolder } from './claim'
 import type { ArchiveContext, Patience } from './context'
@@ -43,6 +43,9 @@ const POLL_MS = 1000
 
 /** How long a first room may take before another is taken beside it. */
 const SOON_MS = 250
+
+/** Rooms that are done within so long of each other are followed by as many that are claimed at once. */
+const GATHER_MS = 50
 
 /** Nothing due for so long is idle. */
 const IDLE_MS = 60_000
@@ -145,17 +148,21 @@ export async function work(
     await clock.sleep(durationMs, signal).catch(() => undefined)
   }
 
-  /** Until a room is done, and no longer than this. */
-  async function nextDone(mostMs: number): Promise<void> {
+  /** Until so many rooms are left in hand, or fewer, and no longer than this. */
+  async function untilLeft(most: number, mostMs: number): Promise<void> {
     const timer = linkedController(stop.signal)
-    await Promise.race([...inHand, pause(mostMs, timer.signal)])
+    let isOver = false
+    const over = pause(mostMs, timer.signal).then(() => {
+      isOver = true
+    })
+    while (inHand.size > most && !isOver) await Promise.race([...inHand, over])
     timer.abort()
     timer.unlink()
   }
 
-  function take(lease: ClaimedRoom): void {
+  function take(lease: ClaimedRoom, begun: BegunRoom): void {
     const isOwnFault = (code: string) => isRoomsFault(lease, code)
-    const task = archiveLeasedRoom(context, lease, patience, { isRoomsFault: isOwnFault })
+    const task = archiveLeasedRoom(context, lease, patience, { begun, isRoomsFault: isOwnFault })
       .then(settled, async (error: unknown) => {
         if (isDatabaseTrouble(error)) {
           unreturned.set(lease.holder, clock.now())
@@ -179,8 +186,12 @@ export async function work(
     const holder = newHolder(context)
     try {
       const leases = await claimDue(context, { limit, own, holder })
+      const begun = leases.length > 0 ? await beginRooms(context, leases) : new Map<bigint, BegunRoom>()
       isReached()
-      for (const lease of leases) take(lease)
+      for (const lease of leases) {
+        const room = begun.get(lease.roomId)
+        if (room) take(lease, room)
+      }
       return false
     } catch (error) {
       if (!isDatabaseTrouble(error)) throw error
@@ -219,12 +230,15 @@ export async function work(
         if (waitMs === undefined) break
         await pause(waitMs)
       } else if (inHand.size >= mostInHand && mostInHand < roomsAtOnce) {
-        await nextDone(SOON_MS)
+        await untilLeft(inHand.size - 1, SOON_MS)
         mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
-      } else if (until === 'nothing_due' || inHand.size >= mostInHand) {
+      } else if (inHand.size >= mostInHand) {
+        await Promise.race(inHand)
+        await untilLeft(mostInHand >> 1, GATHER_MS)
+      } else if (until === 'nothing_due') {
         await Promise.race(inHand)
       } else {
-        await nextDone(POLL_MS)
+        await untilLeft(inHand.size - 1, POLL_MS)
       }
     }
   } catch (error) {

@@ -42,59 +42,71 @@ const CONCLUDED = ['archived', 'unchanged', 'shrunk', 'emptied', 'inconsistent']
 const EVIDENCE = ['archived', 'shrunk', 'emptied']
 
 /**
- * Opens the next attempt at a room, in one statement. A run that is still open belonged to someone who died: it is
+ * Opens the next attempt at each room, in one statement. A run that is still open belonged to someone who died: it is
  * closed as interrupted. Pages of an attempt that never came to a conclusion are taken over, unless they are older than
  * `resumeWithinMs`. Pages of older attempts that led to nothing are dropped.
  *
- * @returns `undefined` if the lease is lost
+ * @returns by room; those whose leases are lost are not among them
  */
-export async function beginAttempt<Figures>(
+export async function beginAttempts<Figures>(
   db: Kysely<Database>,
-  { lease, now, resumeWithinMs }: { lease: Lease; now: Instant; resumeWithinMs: number },
-): Promise<BegunAttempt<Figures> | undefined> {
-  const { roomId, holder } = lease
+  { leases, now, resumeWithinMs }: { leases: readonly Lease[]; now: Instant; resumeWithinMs: number },
+): Promise<Map<bigint, BegunAttempt<Figures>>> {
+  const roomIds = leases.map(({ roomId }) => String(roomId))
+  const holders = leases.map(({ holder }) => holder)
   const { rows } = await sql<{
+    room_id: bigint
     attempt: number
     landed: LandedPage<Figures>[]
     archived: ArchivedRoom | null
     newestErasure: bigint | null
   }>`
-    with job as (
-      select room_id from archive.jobs where room_id = ${roomId} and leased_by = ${holder} for update
-    ), last as (
-      select r.attempt, r.outcome is null or r.outcome <> all (${CONCLUDED}::text[]) as resumable
-      from archive.runs r join job using (room_id)
-      order by r.attempt desc
-      limit 1
+    with job as materialized (
+      select room_id from archive.jobs
+      where (room_id, leased_by) in (select * from unnest(${roomIds}::bigint[], ${holders}::text[]))
+      order by room_id
+      for update
+    ), last as materialized (
+      select r.* from job
+      cross join lateral (
+        select room_id, attempt, outcome is null or outcome <> all (${CONCLUDED}::text[]) as resumable
+        from archive.runs
+        where room_id = job.room_id
+        order by attempt desc
+        limit 1
+      ) as r
     ), closed as (
       update archive.runs r
       set finished_at = ${now}, outcome = 'interrupted', error_message = 'The process that worked on it died.'
       from last
-      where r.room_id = ${roomId} and r.attempt = last.attempt and r.finished_at is null
+      where r.room_id = last.room_id and r.attempt = last.attempt and r.finished_at is null
     ), dropped as (
       delete from archive.raw_pages p
       using archive.runs r, last
-      where p.room_id = ${roomId} and r.room_id = ${roomId} and r.attempt = p.attempt
+      where p.room_id = last.room_id and r.room_id = last.room_id and r.attempt = p.attempt
         and r.outcome <> all (${EVIDENCE}::text[]) and r.attempt < last.attempt
     ), adopted as (
       update archive.raw_pages p
       set attempt = last.attempt + 1
       from last
-      where p.room_id = ${roomId} and p.attempt = last.attempt and last.resumable
+      where p.room_id = last.room_id and p.attempt = last.attempt and last.resumable
         and p.fetched_at > ${later(now, -resumeWithinMs)}
-      returning p.page, p.record_count, p.erased, p.figures, p.content_hash, p.request_id
+      returning p.room_id, p.page, p.record_count, p.erased, p.figures, p.content_hash, p.request_id
     ), begun as (
       insert into archive.runs (room_id, attempt, started_at)
-      select room_id, coalesce((select attempt from last), 0) + 1, ${now}::timestamptz from job
-      returning attempt
+      select job.room_id, coalesce(last.attempt, 0) + 1, ${now}::timestamptz
+      from job
+      left join last using (room_id)
+      returning room_id, attempt
     )
     select
-      begun.attempt,
+      begun.room_id, begun.attempt,
       coalesce((
         select json_agg(json_build_object(
           'page', page, 'recordCount', record_count, 'erased', erased, 'figures', figures,
           'contentHash', content_hash, 'requestId', request_id) order by page)
         from adopted
+        where room_id = begun.room_id
       ), '[]') as landed,
       (
         select json_build_object('attempt', a.attempt, 'contentHash', a.content_hash,
@@ -106,17 +118,14 @@ export async function beginAttempt<Figures>(
           where p.room_id = a.room_id and p.attempt = a.attempt
         ), '{}'))
         from archive.rooms a
-        where a.room_id = ${roomId}
+        where a.room_id = begun.room_id
       ) as archived,
       (select max(erasure_id) from archive.erasures) as "newestErasure"
     from begun`.execute(db)
-  const begun = rows[0]
-  return (
-    begun && {
-      attempt: begun.attempt,
-      landed: begun.landed,
-      ...(begun.archived && { archived: begun.archived }),
-      ...(begun.newestErasure !== null && { newestErasure: begun.newestErasure }),
-    }
+  return new Map(
+    rows.map(({ room_id, attempt, landed, archived, newestErasure }) => [
+      room_id,
+      { attempt, landed, ...(archived && { archived }), ...(newestErasure !== null && { newestErasure }) },
+    ]),
   )
 }

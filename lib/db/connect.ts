@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { DatabaseError, UsageError } from '../errors'
+import { poolForKysely } from './kysely-pool'
 import type { Database } from './tables'
 
 export interface ConnectOptions {
@@ -24,7 +25,7 @@ export interface ConnectOptions {
  * its answer.
  */
 export function connect(options: ConnectOptions): Kysely<Database> {
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: createPool(options) }) })
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: poolForKysely(createPool(options)) }) })
 }
 
 export function createPool({ url, ca, max = 3, silenceMs, connectMs = 15_000 }: ConnectOptions): pg.Pool {

@@ -3,7 +3,7 @@ import { type Instant, later } from './instant'
 import { LEASE_MS, type Lease } from './leases'
 import type { Database } from './tables'
 
-export interface PageToLand {
+export interface PageToLand<Figures = object> {
   readonly attempt: number
   readonly page: number
   readonly requestId: string
@@ -11,11 +11,17 @@ export interface PageToLand {
   readonly content:
     | { readonly body: Buffer; readonly records?: readonly unknown[] }
     | { readonly sameAsAttempt: number }
-  readonly figures: object
+  readonly figures: Figures
   readonly recordCount: number
   /** Records left out of it because their members were erased. */
   readonly erased: number
   readonly contentHash: string
+}
+
+/** The columns `body` and `records` of a page. */
+export function contentValues({ content }: PageToLand): { body: Buffer | null; records: string | null } {
+  if (!('body' in content)) return { body: null, records: null }
+  return { body: content.body, records: content.records ? JSON.stringify(content.records) : null }
 }
 
 /** `outdated`: members were erased whose records may still be in the page; nothing was stored. */
@@ -34,8 +40,7 @@ export async function landPage(
   { lease, now, page, erasuresSeen }: { lease: Lease; now: Instant; page: PageToLand; erasuresSeen: bigint },
 ): Promise<Landing> {
   const { content } = page
-  const body = 'body' in content ? content.body : null
-  const records = 'body' in content && content.records ? JSON.stringify(content.records) : null
+  const { body, records } = contentValues(page)
   // A page that says the same as one that in turn refers to an earlier attempt refers to that one: no chains.
   const sameAs = 'sameAsAttempt' in content ? content.sameAsAttempt : null
   const { rows } = await sql<{ landing: Landing }>`

@@ -22,6 +22,9 @@ export const LEASE_MS = 60_000
  * Takes the lease of a room's job, if it is free, has run out, or is held by one of `dead`. A job that is locked at this
  * moment is being worked on, and is not waited for.
  *
+ * A room that nobody would ask for any more (archived, given up, missing, expired) is due from then on: if this process
+ * dies, or loses the database, others do what it was told to.
+ *
  * @returns whether the lease was to be had
  */
 export async function claimRoom(
@@ -31,7 +34,9 @@ export async function claimRoom(
   const { rows } = await sql`
     update archive.jobs
     set leased_by = ${lease.holder}, lease_until = ${later(now, LEASE_MS)}, last_attempt_at = ${now},
-      updated_at = ${now}
+      updated_at = ${now},
+      state = case when state = 'archived' then state else 'pending' end,
+      due_at = case when state = 'pending' then due_at else ${now}::timestamptz end
     where room_id = (
         select room_id from archive.jobs where room_id = ${lease.roomId} for update skip locked
       ) and ${isFree(now, dead)}

@@ -1,44 +1,49 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { type Instant, later, msBetween } from './instant'
 import type { Lease } from './leases'
 import type { Database, JobState } from './tables'
+
+/** What is known of a room that is archived now. */
+export interface Completion {
+  readonly lease: Lease
+  readonly now: Instant
+  /** Unix seconds. */
+  readonly endedAt: number | null
+  readonly requestId: string | undefined
+  readonly rereadAfterMs: number | undefined
+}
 
 /**
  * Marks the room as archived and gives the lease back. It is due once more `rereadAfterMs` after it was first archived,
  * if that is given and still to come, or when something asked for that while it was read; else no more.
  */
-export async function completeJob(
-  db: Kysely<Database>,
-  {
-    lease,
-    now,
-    endedAt,
-    requestId,
-    rereadAfterMs,
-  }: {
-    lease: Lease
-    now: Instant
-    /** Unix seconds. */
-    endedAt: number | null
-    requestId: string | undefined
-    rereadAfterMs: number | undefined
-  },
-): Promise<void> {
+export async function completeJob(db: Kysely<Database>, completion: Completion): Promise<void> {
+  await jobCompleted(completion).execute(db)
+}
+
+/** The statement of {@link completeJob}, to be a part of another; nothing is done unless the condition is met. */
+export function jobCompleted(
+  { lease, now, endedAt, requestId, rereadAfterMs }: Completion,
+  condition = sql<boolean>`true`,
+): RawBuilder<unknown> {
   const firstArchivedSince = later(now, -(rereadAfterMs ?? 0))
-  await sql`
+  // The row of a room that the same statement archives is not to be seen yet.
+  const firstArchivedAt = sql`
+    coalesce((select archived_at from archive.rooms where room_id = ${lease.roomId}), ${now}::timestamptz)`
+  return sql`
     update archive.jobs
     set state = 'archived', attempts = 0, archived_at = ${now}, updated_at = ${now},
       due_at = least((
-        select r.archived_at + (${now}::timestamptz - ${firstArchivedSince})
-        from archive.rooms r
-        where r.room_id = ${lease.roomId} and r.archived_at > ${firstArchivedSince}
+        select first.at + (${now}::timestamptz - ${firstArchivedSince})
+        from (select ${firstArchivedAt}) as first (at)
+        where first.at > ${firstArchivedSince}
       ), ${rereadAskedFor}),
       ended_at = coalesce(to_timestamp(${endedAt}::float8), ended_at),
       reason = null, reason_since = null, failing_since = null,
       last_error_code = null, last_error_message = null,
       last_request_id = coalesce(${requestId ?? null}, last_request_id),
       leased_by = null, lease_until = null
-    where room_id = ${lease.roomId} and leased_by = ${lease.holder}`.execute(db)
+    where room_id = ${lease.roomId} and leased_by = ${lease.holder} and ${condition}`
 }
 
 /** When an archived room is due because something asked for it to be read once more while it was read. */

@@ -16,8 +16,9 @@ import {
   unknownFields,
 } from './values'
 
-/** A member record in the API's names whose every value its column holds; what had none is in `extra`. */
-export type LoadableRecord = Readonly<Record<string, unknown>> & { readonly extra: Readonly<Record<string, unknown>> }
+/** A member record in the API's names whose every value its column holds; what had none is in `extra`, if there is any. */
+export type MemberRecord = Readonly<Record<string, unknown>>
+export type LoadableRecord = MemberRecord & { readonly extra: Readonly<Record<string, unknown>> }
 
 type ValueKind = 'text' | 'texts' | 'count' | 'code' | 'time'
 
@@ -50,7 +51,7 @@ export const memberFields: Readonly<Record<string, ValueKind>> = {
 }
 
 /** Whether PostgreSQL can load the record as it came. True for all records of a page in ordinary life. */
-export function isLoadable(record: unknown): boolean {
+export function isLoadable(record: unknown): record is MemberRecord {
   if (!isObject(record)) return false
   for (const name in record) {
     const value = record[name]

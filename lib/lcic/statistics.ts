@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { Answer } from './client'
 import { SourceError } from './errors'
 import { readLosslessResponse } from './lossless-json'
-import { cleanRecord, isLoadable } from './member-record'
+import { cleanRecord, isLoadable, type MemberRecord } from './member-record'
 import { countOf, isStorableJson, type Reading, storableJson, storableText, timeOf, unknownFields } from './values'
 
 /** One page of a room's statistics: the text as it came, and what the archive needs to know of it. */
@@ -17,7 +17,9 @@ export interface StatisticsPage {
    * All records of the page made loadable, present only where those in `body` are not: a field without a column, or a
    * value its column cannot hold.
    */
-  readonly records?: readonly unknown[]
+  readonly records?: readonly MemberRecord[]
+  /** The records as they can be loaded: `records`, or else those in `body`. */
+  readonly members: readonly MemberRecord[]
   /** SHA-256 of `body` without its RequestId: two pages of equal hash say the same. */
   readonly contentHash: string
 }
@@ -71,7 +73,7 @@ function readPage({ body, response }: Answer): StatisticsPage {
     throw new SourceError('transient', 'E_NOT_AN_API_ANSWER', 'The answer holds no room statistics.')
   }
   const { MemberRecords, RequestId: requestId, Total: total, ...rest } = data
-  const members = MemberRecords ?? []
+  const sent = MemberRecords ?? []
   const extra = unknownFields(rest, figureNames)
   const figure = (name: (typeof figureNames)[number], read: (raw: unknown) => Reading<number>): number | null => {
     const { value, odd } = read(rest[name])
@@ -91,16 +93,18 @@ function readPage({ body, response }: Answer): StatisticsPage {
       MicCount: figure('MicCount', countOf),
       extra,
     },
-    recordCount: members.length,
-    // One text that PostgreSQL cannot hold, wherever it is, makes the whole body unreadable to it.
-    ...(!(MemberRecords?.every(isLoadable) && isStorableJson(rest)) && { records: members.map(loadable) }),
+    recordCount: sent.length,
+    ...loadableRecords(sent, MemberRecords !== undefined && MemberRecords !== null && isStorableJson(rest)),
     contentHash: hashWithout(body, requestId),
   }
 }
 
-/** Few records of a page are odd; the others are taken as they are. */
-function loadable(record: unknown): unknown {
-  return isLoadable(record) ? record : cleanRecord(record)
+/** @param isReadable one text that PostgreSQL cannot hold, wherever it is, makes the whole body unreadable to it */
+function loadableRecords(sent: readonly unknown[], isReadable: boolean): Pick<StatisticsPage, 'members' | 'records'> {
+  if (isReadable && sent.every(isLoadable)) return { members: sent }
+  // Few records of a page are odd; the others are taken as they are.
+  const records = sent.map((record) => (isLoadable(record) ? record : cleanRecord(record)))
+  return { members: records, records }
 }
 
 /** Hashes the bytes as they are: without a copy of the text, and without encoding it again. */

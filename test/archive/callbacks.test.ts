@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type CallbackReceiver, createCallbackReceiver } from '../../lib/archive/receive-callback'
@@ -162,6 +163,18 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
     })
     expect(logged).toMatchObject([{ msg: 'callback refused', code: 'ECONNREFUSED' }])
     await nowhere.destroy()
+  })
+
+  test('a database that hangs up before it answers is out of reach, and no mistake of this program', async () => {
+    const rude = createServer((socket) => socket.once('data', () => socket.end()))
+    await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve))
+    const { port } = rude.address() as AddressInfo
+    const cutOff = connect({ url: `postgres://nobody@127.0.0.1:${port}/none` })
+    const receiveCutOff = createCallbackReceiver({ config, db: cutOff, now: () => databaseTime, clock })
+    expect(await receiveCutOff(callbackOf(1n), log)).toMatchObject({ status: 503, code: 'E_CALLBACK_NOT_STORED' })
+    expect(logged).toMatchObject([{ msg: 'callback refused', code: 'E_DATABASE_UNREACHABLE' }])
+    await cutOff.destroy()
+    rude.close()
   })
 
   test('refusals for one reason are told once in ten seconds, with how many were not', async () => {

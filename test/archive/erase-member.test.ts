@@ -7,7 +7,7 @@ import { type EraseOptions, eraseMember } from '../../lib/archive/erase-member'
 import { createCallbackReceiver } from '../../lib/archive/receive-callback'
 import { replayRoom } from '../../lib/archive/replay-room'
 import { sweepAndDescribe } from '../../lib/archive/sweep-and-describe'
-import { beginAttempt } from '../../lib/db/begin-attempt'
+import { beginAttempts } from '../../lib/db/begin-attempt'
 import { unfinishedErasures } from '../../lib/db/erasures'
 import { landPage } from '../../lib/db/land-page'
 import { archivedRoomIds } from '../../lib/db/replay-attempts'
@@ -230,7 +230,7 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
     const lease = await claimNamedRoom(context, room.roomId, { waitMs: 0 })
     if (!lease) throw new Error('no lease')
     const now = context.now()
-    const begun = await beginAttempt(db, { lease, now, resumeWithinMs: 1000 })
+    const begun = (await beginAttempts(db, { leases: [lease], now, resumeWithinMs: 1000 })).get(lease.roomId)
     const answer = readStoredPage(`{"Response":{"Total":1,"MemberRecords":[{"UserId":"${userId}"}],"RequestId":"r-2"}}`)
     const { body, requestId, figures, recordCount, contentHash } = answer
     const page = { attempt: 1, page: 1, requestId, content: { body }, figures, recordCount, contentHash, erased: 0 }

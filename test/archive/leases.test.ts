@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { claimDue } from '../../lib/archive/claim'
+import { work } from '../../lib/archive/work'
 import type { Clock } from '../../lib/clock'
+import { beginAttempt } from '../../lib/db/begin-attempt'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { databaseTime } from '../../lib/db/instant'
-import { type ClaimedRoom, claimDueRooms, LEASE_MS } from '../../lib/db/leases'
+import { type ClaimedRoom, claimDueRooms, claimRoom, LEASE_MS } from '../../lib/db/leases'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import { hastyClock } from '../support/hasty-clock'
 
@@ -156,6 +158,29 @@ test('the room that a process of this machine was reading once more when it went
       leased_by = replace(leased_by, ${`:${process.pid}:`}, ${`:${gone.pid}:`})`.execute(archive.db)
   expect(await claimDue(archive.context, { limit: 1 })).toMatchObject([{ roomId: 1n }])
 })
+
+test.each(['archived', 'failed', 'missing', 'expired'] as const)(
+  'a room that is %s, and named by somebody whose process then dies, is read by the next worker',
+  async (state) => {
+    const { db, context, school } = archive
+    const { roomId } = school.addRoom({ members: 3 })
+    if (state === 'archived') await archive.archive(roomId)
+    else {
+      await hint([roomId])
+      await sql`update archive.jobs set state = ${state}, due_at = null, waits = true`.execute(db)
+    }
+    const lease = { roomId, holder: 'elsewhere:1:dead' }
+    expect(await claimRoom(db, { lease, now: context.now() })).toBe(true)
+    await beginAttempt(db, { lease, now: context.now(), resumeWithinMs: 0 })
+    await sql`update archive.jobs set lease_until = '-infinity'`.execute(db)
+    await work(context, { until: 'nothing_due' })
+    const runs = await db.selectFrom('archive.runs').select('outcome').orderBy('attempt').execute()
+    const outcomes = state === 'archived' ? ['archived', 'interrupted', 'unchanged'] : ['interrupted', 'archived']
+    expect(runs.map(({ outcome }) => outcome)).toEqual(outcomes)
+    const jobs = await db.selectFrom('archive.jobs').select(['state', 'leased_by', 'due_at']).execute()
+    expect(jobs).toEqual([{ state: 'archived', leased_by: null, due_at: null }])
+  },
+)
 
 test('a job that is not due stays among those that wait', async () => {
   await hintRooms(archive.db, {

@@ -54,7 +54,7 @@ async function measure(
   { directory, members, rounds }: { directory: string; members: number; rounds: number },
 ): Promise<Cost[]> {
   const database = await openEmbeddedDatabase({ directory, settings: { shared_buffers: '512MB', max_wal_size: '8GB' } })
-  const sourceProcess = fork(join(__dirname, 'source-process.cjs'), [String(members)])
+  const sourceProcess = fork(join(__dirname, 'source-process.cjs'), [JSON.stringify({ rooms: 1, members })])
   const db = connect({ url: database.url, max: 1 })
   const costs: Cost[] = []
   const alone = join(directory, 'alone.cjs')
@@ -72,7 +72,7 @@ async function measure(
       const environment = environmentOf(database.url, source)
       const flags = mode === 'as shipped' ? [] : ['--require', alone]
       const instance = await platform.start('archive-rooms', { environment, flags })
-      const event = { RoomIds: [source.roomId] }
+      const event = { RoomIds: source.roomIds }
       const { answer, error, durationMs, cpuMs, peakRssBytes } = await instance.invoke(event, { timeLimitMs: 120_000 })
       await instance.kill()
       if (!JSON.stringify(answer)?.includes(`"records":${members}`)) throw new Error(error ?? JSON.stringify(answer))

@@ -1,0 +1,67 @@
+import { type Kysely, sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { connect } from '../../lib/db/connect'
+import type { Database } from '../../lib/db/tables'
+import { createEmptyDatabase, type TestDatabase } from '../support/database'
+
+let database: TestDatabase
+/** A single connection. */
+let db: Kysely<Database>
+beforeAll(async () => {
+  database = await createEmptyDatabase()
+  await sql`create table things (id int, name text)`.execute(database.db)
+  await sql`insert into things values (1, 'one'), (2, 'two')`.execute(database.db)
+})
+afterAll(() => database.drop())
+beforeEach(() => {
+  db = connect({ url: database.url, max: 1 })
+  return () => db.destroy()
+})
+
+async function find(id: number): Promise<unknown[]> {
+  const { rows } = await sql`select * from things where id = ${id}`.execute(db)
+  return rows
+}
+
+async function prepared(): Promise<string[]> {
+  const { rows } = await sql<{ statement: string }>`select statement from pg_prepared_statements`.execute(db)
+  return rows.map(({ statement }) => statement)
+}
+
+test('a statement that comes again is prepared, whatever its values; one without values is not', async () => {
+  await find(1)
+  expect(await prepared()).toEqual([])
+  await find(2)
+  await find(1)
+  expect(await prepared()).toEqual(['select * from things where id = $1'])
+})
+
+test('statements that are different each time do not fill the server', async () => {
+  for (let round = 0; round < 2; round++)
+    for (let index = 0; index < 150; index++) await sql`select ${sql.raw(String(index))}, ${index}::int`.execute(db)
+  for (let round = 0; round < 2; round++)
+    for (let index = 0; index < 99; index++) await sql`select ${sql.raw(`-${index}`)}, ${index}::int`.execute(db)
+  expect((await prepared()).length).toBeLessThanOrEqual(100)
+  expect(await find(2)).toEqual([{ id: 2, name: 'two' }])
+})
+
+test('behind a pooler that forgets prepared statements one fails, and no other is prepared', async () => {
+  for (const id of [1, 2, 1]) await find(id)
+  await sql`deallocate all`.execute(db)
+  await expect(find(1)).rejects.toMatchObject({ code: '26000' })
+  for (const id of [1, 2]) expect(await find(id)).toHaveLength(1)
+  expect(await prepared()).toEqual([])
+})
+
+test('a statement whose columns a migration has changed fails once, and is prepared anew', async () => {
+  for (const id of [1, 2, 1]) await find(id)
+  await sql`alter table things add column more text`.execute(database.db)
+  await expect(find(1)).rejects.toMatchObject({ code: '0A000' })
+  expect(await find(1)).toEqual([{ id: 1, name: 'one', more: null }])
+})
+
+test('a connection that the server has ended is not lent again', async () => {
+  const ended = sql`select pg_terminate_backend(pg_backend_pid())`.execute(db)
+  await expect(ended).rejects.toMatchObject({ code: '57P01' })
+  expect(await find(2)).toHaveLength(1)
+})
