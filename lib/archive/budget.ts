@@ -6,6 +6,7 @@ import { pushBackBudget, reserveSlot } from '../db/reserve-slot'
 import type { Database } from '../db/tables'
 import type { Lcic, LcicAction } from '../lcic/client'
 import { SourceError } from '../lcic/errors'
+import { createServerClock } from './server-clock'
 import { createTurns, type Turns } from './turns'
 
 /** The right to send requests, shared by all instances through one row in PostgreSQL. */
@@ -181,29 +182,6 @@ export function createBudget({
       const lane = laneOf(action)
       lane.pausedUntil = Math.max(lane.pausedUntil, clock.now() + pauseMs)
       await pushBackBudget(db, { budget: lane.budget, pauseMs })
-    },
-  }
-}
-
-/** When the database was asked, what time it said it was, and when that was known here. */
-interface ClockReading {
-  readonly askedAt: number
-  readonly serverNow: number
-  readonly answeredAt: number
-}
-
-/**
- * Tells the database's time by this process's clock. A reading says that the difference lies between `serverNow -
- * answeredAt` and `serverNow - askedAt`; answers that came quickly say it best, and the best of the last few is kept. So
- * an answer that was long on its way, or a process that was stopped meanwhile, is recognised as late.
- */
-function createServerClock() {
-  const leastDifferences: number[] = []
-  return {
-    toLocal(serverTime: number, { askedAt, serverNow, answeredAt }: ClockReading): number {
-      if (leastDifferences.push(serverNow - answeredAt) > 8) leastDifferences.shift()
-      const difference = Math.min(Math.max(...leastDifferences), serverNow - askedAt)
-      return serverTime - difference
     },
   }
 }

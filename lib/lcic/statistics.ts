@@ -4,6 +4,7 @@ import type { Answer } from './client'
 import { SourceError } from './errors'
 import { readLosslessResponse } from './lossless-json'
 import { cleanRecord, isLoadable, type MemberRecord } from './member-record'
+import { isReadableJson } from './readable-json'
 import { countOf, isStorableJson, type Reading, storableJson, storableText, timeOf, unknownFields } from './values'
 
 /** One page of a room's statistics: the text as it came, and what the archive needs to know of it. */
@@ -94,12 +95,12 @@ function readPage({ body, response }: Answer): StatisticsPage {
       extra,
     },
     recordCount: sent.length,
-    ...loadableRecords(sent, MemberRecords !== undefined && MemberRecords !== null && isStorableJson(rest)),
+    ...loadableRecords(sent, Boolean(MemberRecords) && isStorableJson(rest) && isReadableJson(body)),
     contentHash: hashWithout(body, requestId),
   }
 }
 
-/** @param isReadable one text that PostgreSQL cannot hold, wherever it is, makes the whole body unreadable to it */
+/** @param isReadable one text or number that PostgreSQL cannot hold, wherever it is, makes the whole body unreadable to it */
 function loadableRecords(sent: readonly unknown[], isReadable: boolean): Pick<StatisticsPage, 'members' | 'records'> {
   if (isReadable && sent.every(isLoadable)) return { members: sent }
   // Few records of a page are odd; the others are taken as they are.
