@@ -7,6 +7,9 @@ const MOST_PREPARED = 100
 /** SQLSTATEs that say that a prepared statement is not there, or is there already: a pooler gives each transaction another connection. */
 const NOT_OURS = ['26000', '42P05']
 
+/** SQLSTATE of what would write on a server that only reads, by now perhaps no longer; the session's default remains. */
+const READ_ONLY = '25006'
+
 /** SQLSTATE of a prepared statement whose columns a migration has changed. */
 const OUTDATED = '0A000'
 
@@ -32,7 +35,7 @@ export function poolForKysely(pool: pg.Pool): PostgresPool {
 class PreparingClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient
   readonly #names: Names
-  #isEnding = false
+  #isSpent = false
 
   constructor(client: pg.PoolClient, names: Names) {
     this.#client = client
@@ -53,14 +56,14 @@ class PreparingClient implements PostgresPoolClient {
     } catch (error) {
       if (!(error instanceof pg.DatabaseError)) throw error
       this.#names.failed(text, error.code ?? '')
-      this.#isEnding ||= error.severity === 'FATAL'
+      this.#isSpent ||= error.severity === 'FATAL' || error.code === READ_ONLY
       throw error
     }
   }
 
-  /** One that the server is about to end would be lent once more. */
+  /** One that the server is about to end is not lent once more. */
   release(): void {
-    this.#client.release(this.#isEnding)
+    this.#client.release(this.#isSpent)
   }
 }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { claimDue } from '../../lib/archive/claim'
 import { work } from '../../lib/archive/work'
 import type { Clock } from '../../lib/clock'
-import { beginAttempt } from '../../lib/db/begin-attempt'
+import { beginAttempts } from '../../lib/db/begin-attempt'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { databaseTime } from '../../lib/db/instant'
 import { type ClaimedRoom, claimDueRooms, claimRoom, LEASE_MS } from '../../lib/db/leases'
@@ -171,7 +171,7 @@ test.each(['archived', 'failed', 'missing', 'expired'] as const)(
     }
     const lease = { roomId, holder: 'elsewhere:1:dead' }
     expect(await claimRoom(db, { lease, now: context.now() })).toBe(true)
-    await beginAttempt(db, { lease, now: context.now(), resumeWithinMs: 0 })
+    await beginAttempts(db, { leases: [lease], now: context.now(), resumeWithinMs: 0 })
     await sql`update archive.jobs set lease_until = '-infinity'`.execute(db)
     await work(context, { until: 'nothing_due' })
     const runs = await db.selectFrom('archive.runs').select('outcome').orderBy('attempt').execute()

@@ -26,7 +26,7 @@ that it could cost: same server, same database, same source, no request limit.
   c   one room of 100,000 members
 
 --rounds  how often each is measured; medians are printed. What takes very long is measured once.
---only    contestants whose name begins so
+--only    contestants whose names begin so, or so: several are told apart by a semicolon
 --size    a fraction of the rooms (of the members, in c), for a quick look
 `
 
@@ -124,7 +124,7 @@ async function measureCase(name: string, { size, rounds, only, python }: CaseOpt
     await pipeline(admin.query(copyTo('copy archive.member_records to stdout')), createWriteStream(copyFile))
 
     const costs = new Map<string, Map<Step, Cost[]>>()
-    const contestants = all.filter((contestant) => contestant.name.startsWith(only))
+    const contestants = all.filter(({ name }) => only.split(';').some((beginning) => name.startsWith(beginning)))
     for (let round = 1; round <= rounds; round++) {
       for (const contestant of contestants) {
         if (contestant.isSlow && round > 1) continue

@@ -60,6 +60,16 @@ test('a statement whose columns a migration has changed fails once, and is prepa
   expect(await find(1)).toEqual([{ id: 1, name: 'one', more: null }])
 })
 
+test('a connection that was made while the database only read does not outlast that', async () => {
+  const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(database.db)
+  const name = sql.id(rows[0]?.name ?? '')
+  await sql`alter database ${name} set default_transaction_read_only = on`.execute(database.db)
+  const write = () => sql`update things set name = 'three' where id = ${3}`.execute(db)
+  await expect(write()).rejects.toMatchObject({ code: '25006' })
+  await sql`alter database ${name} reset default_transaction_read_only`.execute(database.db)
+  await write()
+})
+
 test('a connection that the server has ended is not lent again', async () => {
   const ended = sql`select pg_terminate_backend(pg_backend_pid())`.execute(db)
   await expect(ended).rejects.toMatchObject({ code: '57P01' })

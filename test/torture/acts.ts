@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { forgeries } from './call-back'
+import { FORGED_ROOMS, forgeries } from './call-back'
 import type { Scene } from './disturb'
 import { fillable, setFullDisk } from './full-disk'
 import { endLeases, lockBudgets, lockJob } from './locks'
@@ -14,9 +14,6 @@ export interface Acts {
   /** Resolves once PostgreSQL is not being restarted. */
   calm(): Promise<void>
 }
-
-/** Rooms that nobody but forgers knows. */
-const FORGED_ROOMS = 990_000_000n
 
 /** What each kind of event is. */
 export function createActs({ plan, postgres, toApi, toDatabase, crew }: Scene): Acts {

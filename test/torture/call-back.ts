@@ -15,6 +15,9 @@ export const forgeries = [
   'no JSON',
 ] as const
 
+/** From here on, and just before, are rooms that nobody but forgers knows. */
+export const FORGED_ROOMS = 990_000_000n
+
 /** What a callback was answered. */
 export interface CallbackAnswer {
   readonly kind: CallbackKind

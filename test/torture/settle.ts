@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../../lib/db/tables'
+import { FORGED_ROOMS, forgeries } from './call-back'
 import type { Violation } from './checks/violation'
 import type { Crew } from './crew'
 import type { Scene } from './disturb'
@@ -25,6 +26,8 @@ export async function settle(
   const isInTime = () => performance.now() < giveUpAt
   const called = plan.rooms.filter(({ calledBackAtMs }) => calledBackAtMs !== undefined).map(({ roomId }) => roomId)
   await callUntilTaken(crew, called, isInTime)
+  // Those of the plan may have met a server that was down.
+  for (const [index, forgery] of forgeries.entries()) await crew.callBack(forgery, FORGED_ROOMS - 1n - BigInt(index))
   await untilDone(crew, ['sweep'], isInTime)
   const held = plan.rooms.filter(({ fate }) => fate === 'held').map(({ roomId }) => roomId)
   for (;;) {

@@ -48,8 +48,8 @@ export type Disturbance =
 
 /** What `npm run torture` does for each seed. */
 export const wholeRound: RoundShape = {
-  faultsMs: 40_000,
-  settleMs: 130_000,
+  faultsMs: 50_000,
+  settleMs: 120_000,
   workers: 3,
   rooms: {
     sizes: [
