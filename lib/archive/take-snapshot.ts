@@ -12,7 +12,8 @@ import type { Database } from '../db/tables'
 import { upsertRoom } from '../db/upsert-room'
 import { readStoredPage } from '../lcic/statistics'
 import { type ArchiveContext, type Attempt, LeaseLostError } from './context'
-import { landAnswer, type PulledPages, type RoomPage } from './pull-pages'
+import type { RoomPage } from './paging'
+import { landAnswer, type PulledPages } from './pull-pages'
 
 /** What became of an attempt whose pages are all there. */
 export type SnapshotOutcome =

@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** The tests of lib/archive that prove much and take little; those that kill processes or live through days are not among them. */
+const archive = ['budget', 'turns'].map((name) => `test/archive/${name}.test.ts`)
+const tests = process.env.MUTATION_TESTS?.split(' ') ?? [
+  'test/lcic/**/*.test.ts',
+  'test/archive/*.fuzz.test.ts',
+  ...archive,
+]
+
+/** What is in tests of the source itself is found there; those that need a database come last, and the fuzz before them. */
+class QuickFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) =>
+      Number(!moduleId.includes('/lcic/')) + Number(!moduleId.includes('.fuzz.'))
+    return [...files].sort((a, b) => rank(a) - rank(b))
+  }
+}
+
+/** For Stryker, which runs the tests that reach a piece of code again for each change that it makes to it. */
+export default defineConfig({
+  test: {
+    include: tests,
+    globalSetup: tests.every((file) => file.startsWith('test/lcic/')) ? [] : ['test/mutation/global-setup.ts'],
+    setupFiles: ['test/support/each-file.ts'],
+    sequence: { sequencer: QuickFirst },
+    env: { FUZZ_CASES: process.env.FUZZ_CASES ?? '40', FUZZ_SEED: '1' },
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    isolate: false,
+    maxWorkers: 1,
+  },
+})
