@@ -12,7 +12,7 @@ import { expectTruth } from '../support/truth'
 const PAGES = 4
 const MEMBERS = 3321
 /** Kills of a pull, spread over all points that there are. */
-const KILLS = 101
+const KILLS = 104
 /** Rooms under way at once: enough to keep two cores busy. */
 const AT_ONCE = 3
 /** Far less than a lease lasts: whoever waited for a dead process's lease would give up. */
