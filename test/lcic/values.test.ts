@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import {
   codeOf,
   countOf,
+  INT4_MAX,
+  INT8_MAX,
   isCode,
   isCount,
   isStorableJson,
@@ -39,6 +41,9 @@ test.each([
   ['12a', read(null, true)],
   ['a12', read(null, true)],
   ['1.', read(null, true)],
+  ['+12', read(null, true)],
+  ['0x12', read(null, true)],
+  ['1e3', read(null, true)],
   ['', read(null, true)],
   [null, read(null)],
   [undefined, read(null)],
@@ -121,6 +126,8 @@ describe('JSON that PostgreSQL can look into', () => {
     [{ a: { b: '\0' } }, false],
     [{ 'a\0': 1 }, false],
     [{ a: { b: 'c' } }, true],
+    [{ a: '\0', b: 1 }, false],
+    [{ a: 1, b: '\0' }, false],
     [nested(100), true],
     [nested(101), false],
   ])('%#: %j', (value, isStorable) => {
@@ -136,6 +143,10 @@ describe('JSON that PostgreSQL can look into', () => {
     expect(storableJson(nested(101))).toEqual(nested(100, null))
     expect(storableJson({ a: nested(100) })).toEqual({ a: nested(99, null) })
   })
+})
+
+test('the largest numbers are those of PostgreSQL’s types', () => {
+  expect([INT4_MAX, INT8_MAX]).toEqual([2_147_483_647, 9_223_372_036_854_775_807n])
 })
 
 test('the fields that are not known are kept under names and with values that can be stored', () => {
