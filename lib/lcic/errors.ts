@@ -47,6 +47,7 @@ export class SourceError extends ArchiveError {
  * Source: the error code lists of DescribeRoomStatistics and of API 3.0.
  */
 export function kindOfCode(code: string): FailureKind {
+  // Stryker disable next-line StringLiteral: there is always a first part.
   const [prefix = ''] = code.split('.', 1)
   return exact.get(code) ?? prefixes.get(prefix) ?? (configurationFamilies.test(code) ? 'configuration' : 'unknown')
 }
@@ -90,8 +91,7 @@ export function mendOf(
   code: string,
   otherwise = 'Check LCIC_ENDPOINT; if it is right, the API has changed: look for a newer version of this program.',
 ): string {
-  const [, mend = otherwise] = mends.find(([family]) => code.startsWith(family)) ?? []
-  return mend
+  return mends.find(([family]) => code.startsWith(family))?.[1] ?? otherwise
 }
 
 const mends: readonly (readonly [string, string])[] = [

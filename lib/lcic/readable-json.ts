@@ -8,6 +8,7 @@ export function isReadableJson(json: Buffer): boolean {
 }
 
 function mayHoldHalves(json: Buffer): boolean {
+  // Stryker disable next-line all: the regular expression alone says the same, and takes longer.
   return (json.includes('\\ud') || json.includes('\\uD')) && half.test(json.toString('latin1'))
 }
 
@@ -40,6 +41,6 @@ function isInNumber(json: Buffer, mark: number): boolean {
 const [POINT, MINUS, ZERO, NINE] = [0x2e, 0x2d, 0x30, 0x39]
 const BEFORE_VALUES = new Set<number | undefined>(Buffer.from(':[, \t\r\n'))
 
-function isDigit(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= ZERO && byte <= NINE
+function isDigit(byte = 0): boolean {
+  return byte >= ZERO && byte <= NINE
 }

@@ -74,7 +74,6 @@ export function isStorableJson(value: unknown, depth = DEEPEST): boolean {
   if (typeof value === 'string') return isText(value)
   if (typeof value !== 'object' || value === null) return true
   if (depth === 0) return false
-  if (Array.isArray(value)) return value.every((item) => isStorableJson(item, depth - 1))
   return Object.entries(value).every(([name, item]) => isText(name) && isStorableJson(item, depth - 1))
 }
 

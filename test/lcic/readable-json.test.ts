@@ -22,6 +22,7 @@ test.each([
   ['after a tab', '{"a":\t1e-400}'],
   ['after a return', '{"a":\r1e-400}'],
   ['behind a mark that means nothing', '["e-1","E-12",3e-99,1e-400]'],
+  ['nines', '[9.9e-999]'],
   ['in zeros', `[0.${zeros(330)}1]`],
 ])('PostgreSQL may refuse a text that holds %s', (_, text) => {
   JSON.parse(text)

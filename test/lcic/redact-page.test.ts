@@ -48,6 +48,8 @@ test('pseudonyms stand for ids, names, addresses and unknown texts, of their own
     Device: 3,
     GroupId: 'blue',
   })
+  // 128 bits are enough, and short enough.
+  expect(found.UserId).toMatch(/^user-[0-9a-f]{32}$/)
   expect(new Set(Object.values(found).filter((value) => String(value).includes('-'))).size).toBe(5)
   const other = redactPage(pageOf('[{"UserId":"ada"}]'), {
     personalData: { mode: 'drop', pseudonymKey: 'another key of 16' },
