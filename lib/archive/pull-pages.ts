@@ -29,8 +29,6 @@ export interface UnlandedPage {
 /** Of larger rooms the records are not kept in memory until they are archived. They take some 200 bytes each. */
 const MOST_HELD = 5000
 
-const MOST_ERASURES = 2n ** 63n - 1n
-
 /**
  * Pulls and lands the pages of an attempt that are not landed yet, until there are as many records as LCIC announced:
  * never until a short page, since nothing says that pages are full.
@@ -100,10 +98,7 @@ export async function pullPages(
   requireWholeness(pages, archived !== undefined)
   const all = [...pages.values()].sort((a, b) => a.page - b.page)
   if (held.length < all.length) return { pages: all, unlanded }
-  const erasuresSeen = held.reduce(
-    (least, page) => (page.erasuresSeen < least ? page.erasuresSeen : least),
-    MOST_ERASURES,
-  )
+  const erasuresSeen = held.map((page) => page.erasuresSeen).reduce((least, seen) => (seen < least ? seen : least))
   return { pages: all, unlanded, newRoom: { members: held.map(({ columns }) => columns), erasuresSeen } }
 }
 
