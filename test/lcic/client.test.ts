@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLcic, type Lcic } from '../../lib/lcic/client'
 import { SourceError } from '../../lib/lcic/errors'
-import { School, type Simulator, startSimulator } from '../../lib/simulator'
+import { type Fault, School, type Simulator, startSimulator } from '../../lib/simulator'
 
 let simulator: Simulator
 let lcic: Lcic
@@ -37,6 +37,19 @@ test('a page comes with its text, figures and RequestId', async () => {
   expect(page.figures).toMatchObject({ Total: 3, RealEndTime: room.realEndAt, extra: {} })
   expect(Response.MemberRecords).toEqual(room.members)
 })
+
+/** A client of a server that answers any request so. */
+async function answering(text: string) {
+  const server = createServer((_, response) => response.end(text))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const client = createLcic({ endpoint: new URL(`http://127.0.0.1:${port}`), credentials: () => credentials })
+  const close = () => {
+    client.close()
+    server.close()
+  }
+  return { client, close }
+}
 
 /** A server that answers any request, and tells of connections. */
 async function countConnections() {
@@ -180,6 +193,33 @@ describe('every failure is one typed error, with its kind and RequestId', () => 
     // The connection pool survives it.
     simulator.setFaults(undefined)
     expect(await lcic.describeRoomStatistics(room.roomId, 1)).toMatchObject({ recordCount: 3 })
+  })
+
+  test('each says what is wrong', async () => {
+    const room = simulator.school.addRoom({ members: 3 })
+    const messageOf = async (fault: Fault) => {
+      simulator.setFaults(() => fault)
+      return (await failureOf(lcic.describeRoomStatistics(room.roomId, 1, { timeoutMs: 200 }))).message
+    }
+    expect(await messageOf({ kind: 'status', status: 503 })).toBe('LCIC answered HTTP 503.')
+    expect(await messageOf({ kind: 'hang' })).toBe('LCIC did not answer in time.')
+    expect(await messageOf({ kind: 'html' })).toBe('The answer is not one of API 3.0.')
+    expect(await messageOf({ kind: 'reset' })).toMatch(
+      /^LCIC could not be reached \((?!request to)[^)]+\); check LCIC_ENDPOINT and the network\.$/,
+    )
+  })
+
+  test('an answer whose error is of odd types is no API answer; LCIC is not out of reach', async () => {
+    for (const error of ['{"Code":7,"Message":"a"}', '{"Message":"a"}', '{"Code":{},"Message":[]}', '7']) {
+      const { client, close } = await answering(`{"Response":{"Error":${error},"RequestId":"r"}}`)
+      const failure = await failureOf(client.describeRoomStatistics(1n, 1))
+      close()
+      expect(failure).toMatchObject({ kind: 'transient', code: 'E_NOT_AN_API_ANSWER', requestId: 'r' })
+    }
+    const odd = await answering('{"Response":{"Error":{"Code":"InternalError","Message":[]},"RequestId":{}}}')
+    const failure = await failureOf(odd.client.describeRoomStatistics(1n, 1))
+    odd.close()
+    expect(failure).toMatchObject({ kind: 'transient', code: 'InternalError', requestId: undefined })
   })
 
   test('nobody listens', async () => {
