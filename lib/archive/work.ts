@@ -45,7 +45,7 @@ const POLL_MS = 1000
 const SOON_MS = 250
 
 /** Rooms that are done within so long of each other are followed by as many that are claimed at once. */
-const GATHER_MS = 50
+const GATHER_MS = 15
 
 /** Nothing due for so long is idle. */
 const IDLE_MS = 60_000

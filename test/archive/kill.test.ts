@@ -9,10 +9,10 @@ import type { MortalPoint } from '../support/mortal'
 import { createMortals, type Mortals } from '../support/spawn-mortal'
 import { expectTruth } from '../support/truth'
 
-const PAGES = 4
-const MEMBERS = 3321
+const PAGES = 5
+const MEMBERS = 4321
 /** Kills of a pull, spread over all points that there are. */
-const KILLS = 101
+const KILLS = 104
 /** Rooms under way at once: enough to keep two cores busy. */
 const AT_ONCE = 3
 /** Far less than a lease lasts: whoever waited for a dead process's lease would give up. */
@@ -51,9 +51,11 @@ afterAll(async () => {
 
 test('a pull killed at any of 100 points shows nothing or all of the room, and the next goes on from its pages', async () => {
   const { points } = await mortals.run({ work: 'archive', roomId: addRoom().roomId })
-  expect(points).toBeGreaterThanOrEqual(KILLS)
+  // Answers arrive in more pieces at one time than at another: the last of the points are not always come by.
+  const certain = points - 15
+  expect(certain).toBeGreaterThanOrEqual(KILLS)
 
-  const kills = await eachAtOnce([...spread(KILLS, points), ...decisivePoints], async (dieAt) => {
+  const kills = await eachAtOnce([...spread(KILLS, certain), ...decisivePoints], async (dieAt) => {
     const { roomId } = addRoom()
     return whileReading(roomId, [nothing, whole], async () => {
       const { died } = await mortals.run({ work: 'archive', roomId, dieAt })
@@ -62,7 +64,6 @@ test('a pull killed at any of 100 points shows nothing or all of the room, and t
       return { dieAt, died, landed }
     })
   })
-  // Answers arrive in more pieces at one time than at another: a process may be done before it comes by the last points.
   expect(new Set(kills.flatMap(({ died }) => died?.point ?? [])).size).toBeGreaterThanOrEqual(100)
   for (const { dieAt, died } of kills)
     if (typeof dieAt === 'object') expect(died?.moment, dieAt.text).toBe(dieAt.moment)
