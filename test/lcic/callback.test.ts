@@ -65,48 +65,87 @@ test('fields and events that are not known are accepted; only the end of a class
   expect(readCallback('{"EventType":"RecordFinish","EventData":7}', unsigned, now).endedRoomId).toBeNull()
 })
 
-test.each([
-  ['a wrong signature', roomEnd({ sign: signCallback('another key', inMinutes(5)) }), 'E_CALLBACK_SIGNATURE', 401],
+// Made when they are tested: a mistake in the code should fail one test, and not the reading of all.
+test.each<[string, () => string, string, number]>([
+  [
+    'a wrong signature',
+    () => roomEnd({ sign: signCallback('another key', inMinutes(5)) }),
+    'E_CALLBACK_SIGNATURE',
+    401,
+  ],
   [
     'upper case',
-    roomEnd({ sign: signCallback('a callback key', inMinutes(5)).toUpperCase() }),
+    () => roomEnd({ sign: signCallback('a callback key', inMinutes(5)).toUpperCase() }),
     'E_CALLBACK_SIGNATURE',
     401,
   ],
-  ['another length', roomEnd({ sign: 'é' }), 'E_CALLBACK_SIGNATURE', 401],
+  ['another length', () => roomEnd({ sign: 'é' }), 'E_CALLBACK_SIGNATURE', 401],
   [
     'that of another time',
-    roomEnd({ sign: signCallback('a callback key', inMinutes(6)) }),
+    () => roomEnd({ sign: signCallback('a callback key', inMinutes(6)) }),
     'E_CALLBACK_SIGNATURE',
     401,
   ],
-  ['no signature', roomEnd({ sign: '' }), 'E_CALLBACK_UNSIGNED', 401],
-  ['no ExpireTime', '{"EventType":"RoomEnd","Sign":"a"}', 'E_CALLBACK_UNSIGNED', 401],
-  ['one that expired a second ago', roomEnd({ expireTime: now / 1000 - 1 }), 'E_CALLBACK_EXPIRED', 401],
+  ['no signature', () => roomEnd({ sign: '' }), 'E_CALLBACK_UNSIGNED', 401],
+  ['no ExpireTime', () => '{"EventType":"RoomEnd","Sign":"a"}', 'E_CALLBACK_UNSIGNED', 401],
+  ['one that expired a second ago', () => roomEnd({ expireTime: now / 1000 - 1 }), 'E_CALLBACK_EXPIRED', 401],
   [
     'one that is valid for more than six hours',
-    roomEnd({ expireTime: inMinutes(360) + 1 }),
+    () => roomEnd({ expireTime: inMinutes(360) + 1 }),
     'E_CALLBACK_FAR_FUTURE',
     401,
   ],
-  ['an endless one', roomEnd({ expireTime: '999999999999' }), 'E_CALLBACK_FAR_FUTURE', 401],
-  ['something that is no JSON', 'EventType=RoomEnd', 'E_CALLBACK_MALFORMED', 400],
-  ['nothing', '', 'E_CALLBACK_MALFORMED', 400],
-  ['a list', '[]', 'E_CALLBACK_MALFORMED', 400],
-  ['null', 'null', 'E_CALLBACK_MALFORMED', 400],
-  ['no event', roomEnd().replace('EventType', 'Event'), 'E_CALLBACK_MALFORMED', 400],
-  ['an end of no room', roomEnd().replace('RoomId', 'Room'), 'E_CALLBACK_MALFORMED', 400],
-  ['room 0', roomEnd({ roomId: '0' }), 'E_CALLBACK_MALFORMED', 400],
-  ['room -1', roomEnd({ roomId: '-1' }), 'E_CALLBACK_MALFORMED', 400],
-  ['room 1.5', roomEnd({ roomId: '1.5' }), 'E_CALLBACK_MALFORMED', 400],
-  ['a room beyond 2^63 - 1', roomEnd({ roomId: '9223372036854775808' }), 'E_CALLBACK_MALFORMED', 400],
-  ['a NUL, which PostgreSQL cannot hold', roomEnd({ more: ',"A":"\\u0000"' }), 'E_CALLBACK_MALFORMED', 400],
-  ['half a character', roomEnd({ more: ',"A":"\\ud800"' }), 'E_CALLBACK_MALFORMED', 400],
-  ['depths', roomEnd({ more: `,"A":${'['.repeat(30_000)}${']'.repeat(30_000)}` }), 'E_CALLBACK_MALFORMED', 400],
-  ['one byte too many', roomEnd().padEnd(MOST_CALLBACK_BYTES + 1), 'E_CALLBACK_TOO_LARGE', 413],
-  ['too many bytes in few characters', `{"A":"${'课'.repeat(22_000)}"}`, 'E_CALLBACK_TOO_LARGE', 413],
+  ['an endless one', () => roomEnd({ expireTime: '999999999999' }), 'E_CALLBACK_FAR_FUTURE', 401],
+  ['a letter before its time', () => roomEnd({ expireTime: `x${inMinutes(5)}` }), 'E_CALLBACK_MALFORMED', 400],
+  ['a letter behind its time', () => roomEnd({ expireTime: `${inMinutes(5)}x` }), 'E_CALLBACK_MALFORMED', 400],
+  ['half a second', () => roomEnd({ expireTime: inMinutes(5) + 0.5 }), 'E_CALLBACK_MALFORMED', 400],
+  ['a signature that is a number', () => '{"EventType":"RoomEnd","Sign":7}', 'E_CALLBACK_MALFORMED', 400],
+  ['something that is no JSON', () => 'EventType=RoomEnd', 'E_CALLBACK_MALFORMED', 400],
+  ['nothing', () => '', 'E_CALLBACK_MALFORMED', 400],
+  ['a list', () => '[]', 'E_CALLBACK_MALFORMED', 400],
+  ['null', () => 'null', 'E_CALLBACK_MALFORMED', 400],
+  ['no event', () => roomEnd().replace('EventType', 'Event'), 'E_CALLBACK_MALFORMED', 400],
+  ['an end of no room', () => roomEnd().replace('RoomId', 'Room'), 'E_CALLBACK_MALFORMED', 400],
+  ['room 0', () => roomEnd({ roomId: '0' }), 'E_CALLBACK_MALFORMED', 400],
+  ['room -1', () => roomEnd({ roomId: '-1' }), 'E_CALLBACK_MALFORMED', 400],
+  ['room 1.5', () => roomEnd({ roomId: '1.5' }), 'E_CALLBACK_MALFORMED', 400],
+  ['a room beyond 2^63 - 1', () => roomEnd({ roomId: '9223372036854775808' }), 'E_CALLBACK_MALFORMED', 400],
+  ['a NUL, which PostgreSQL cannot hold', () => roomEnd({ more: ',"A":"\\u0000"' }), 'E_CALLBACK_MALFORMED', 400],
+  ['half a character', () => roomEnd({ more: ',"A":"\\ud800"' }), 'E_CALLBACK_MALFORMED', 400],
+  ['depths', () => roomEnd({ more: `,"A":${'['.repeat(30_000)}${']'.repeat(30_000)}` }), 'E_CALLBACK_MALFORMED', 400],
+  ['one byte too many', () => roomEnd().padEnd(MOST_CALLBACK_BYTES + 1), 'E_CALLBACK_TOO_LARGE', 413],
+  ['too many bytes in few characters', () => `{"A":"${'课'.repeat(22_000)}"}`, 'E_CALLBACK_TOO_LARGE', 413],
 ])('%s is refused', (_, body, code, status) => {
-  expect(refusalOf(body)).toEqual([code, status])
+  expect(refusalOf(body())).toEqual([code, status])
+})
+
+test.each<[string, () => string, CallbackConfig]>([
+  ['A callback has at most 65536 bytes.', () => roomEnd().padEnd(MOST_CALLBACK_BYTES + 1), signed],
+  ['The callback cannot be read: it is not JSON.', () => '{', unsigned],
+  [
+    'The callback cannot be read: ExpireTime or Sign has an impossible value.',
+    () => roomEnd({ expireTime: 'soon' }),
+    signed,
+  ],
+  ['Callbacks cannot be checked: set LCIC_CALLBACK_KEY.', roomEnd, { acceptUnsigned: false, sdkAppIds: [] }],
+  ['The callback is not signed.', () => roomEnd({ sign: '' }), signed],
+  ['The signature of the callback is wrong.', () => roomEnd({ sign: 'f'.repeat(32) }), signed],
+  ['The signature of the callback has expired.', () => roomEnd({ expireTime: inMinutes(-1) }), signed],
+  ['The signature of the callback is valid for too long.', () => roomEnd({ expireTime: inMinutes(361) }), signed],
+  [
+    'The callback cannot be read: it has texts or depths that cannot be stored.',
+    () => roomEnd({ more: ',"A":"\\u0000"' }),
+    signed,
+  ],
+  [
+    'The callback cannot be read: it lacks an EventType, or SdkAppId is no whole number.',
+    () => roomEnd().replace('EventType', 'Event'),
+    signed,
+  ],
+  ['The callback is of an app that LCIC_SDK_APP_IDS does not name.', roomEnd, { ...signed, sdkAppIds: [7n] }],
+  ['The callback cannot be read: EventData has no RoomId from 1 to 2^63 - 1.', () => roomEnd({ roomId: '0' }), signed],
+])('who sends it is told: %s', (message, body, config) => {
+  expect(() => readCallback(body(), config, now)).toThrow(message)
 })
 
 test('64 KB are accepted, and six hours', () => {

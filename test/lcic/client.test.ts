@@ -1,10 +1,10 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLcic, type Lcic } from '../../lib/lcic/client'
 import { SourceError } from '../../lib/lcic/errors'
-import { School, type Simulator, startSimulator } from '../../lib/simulator'
+import { type Fault, School, type Simulator, startSimulator } from '../../lib/simulator'
 
 let simulator: Simulator
 let lcic: Lcic
@@ -37,6 +37,19 @@ test('a page comes with its text, figures and RequestId', async () => {
   expect(page.figures).toMatchObject({ Total: 3, RealEndTime: room.realEndAt, extra: {} })
   expect(Response.MemberRecords).toEqual(room.members)
 })
+
+/** A client of a server that answers any request so. */
+async function answering(text: string) {
+  const server = createServer((_, response) => response.end(text))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const client = createLcic({ endpoint: new URL(`http://127.0.0.1:${port}`), credentials: () => credentials })
+  const close = () => {
+    client.close()
+    server.close()
+  }
+  return { client, close }
+}
 
 /** A server that answers any request, and tells of connections. */
 async function countConnections() {
@@ -182,13 +195,57 @@ describe('every failure is one typed error, with its kind and RequestId', () => 
     expect(await lcic.describeRoomStatistics(room.roomId, 1)).toMatchObject({ recordCount: 3 })
   })
 
+  test('each says what is wrong', async () => {
+    const room = simulator.school.addRoom({ members: 3 })
+    const messageOf = async (fault: Fault) => {
+      simulator.setFaults(() => fault)
+      return (await failureOf(lcic.describeRoomStatistics(room.roomId, 1, { timeoutMs: 200 }))).message
+    }
+    expect(await messageOf({ kind: 'status', status: 503 })).toBe('LCIC answered HTTP 503.')
+    expect(await messageOf({ kind: 'hang' })).toBe('LCIC did not answer in time.')
+    expect(await messageOf({ kind: 'html' })).toBe('The answer is not one of API 3.0.')
+    expect(await messageOf({ kind: 'reset' })).toMatch(
+      /^LCIC could not be reached \((?!request to)[^)]+\); check LCIC_ENDPOINT and the network\.$/,
+    )
+  })
+
+  test('an answer whose error is of odd types is no API answer; LCIC is not out of reach', async () => {
+    for (const error of ['{"Code":7,"Message":"a"}', '{"Message":"a"}', '{"Code":{},"Message":[]}', '7']) {
+      const { client, close } = await answering(`{"Response":{"Error":${error},"RequestId":"r"}}`)
+      const failure = await failureOf(client.describeRoomStatistics(1n, 1))
+      close()
+      expect(failure).toMatchObject({ kind: 'transient', code: 'E_NOT_AN_API_ANSWER', requestId: 'r' })
+    }
+    const odd = await answering('{"Response":{"Error":{"Code":"InternalError","Message":[]},"RequestId":{}}}')
+    const failure = await failureOf(odd.client.describeRoomStatistics(1n, 1))
+    odd.close()
+    expect(failure).toMatchObject({ kind: 'transient', code: 'InternalError', requestId: undefined })
+  })
+
+  test('an answer without end is given up', async () => {
+    const { client, close } = await answering('x'.repeat(65 * 1024 * 1024))
+    const failure = await failureOf(client.describeRoomStatistics(1n, 1))
+    close()
+    expect(failure).toMatchObject({ kind: 'transient', code: 'E_ANSWER_TOO_LARGE' })
+  })
+
+  test('an empty RequestId is none', async () => {
+    const { client, close } = await answering(
+      '{"Response":{"Error":{"Code":"InternalError","Message":"a"},"RequestId":""}}',
+    )
+    const failure = await failureOf(client.describeRoomStatistics(1n, 1))
+    close()
+    expect(failure).toMatchObject({ code: 'InternalError', requestId: undefined })
+  })
+
   test('nobody listens', async () => {
     const room = simulator.school.addRoom({ members: 3 })
     await simulator.close()
-    expect(await failureOf(lcic.describeRoomStatistics(room.roomId, 1))).toMatchObject({
-      kind: 'transient',
-      code: 'E_NETWORK',
-    })
+    const failure = await failureOf(lcic.describeRoomStatistics(room.roomId, 1))
+    expect(failure).toMatchObject({ kind: 'transient', code: 'E_NETWORK', cause: expect.any(Error) })
+    expect(failure.message).toMatch(
+      /^LCIC could not be reached \(connect ECONNREFUSED 127\.0\.0\.1:\d+\); check LCIC_ENDPOINT and the network\.$/,
+    )
   })
 })
 
@@ -222,6 +279,31 @@ test('credentials are read at each request', async () => {
   })
 })
 
+test('region and token travel with a request where there are any, and only then', async () => {
+  const page = '{"Response":{"RequestId":"r","Total":0,"MemberRecords":[]}}'
+  const seen: IncomingHttpHeaders[] = []
+  const server = createServer(({ headers }, response) => {
+    seen.push(headers)
+    response.end(page)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const endpoint = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const clients = [{ region: 'ap-guangzhou' }, {}].map((region) =>
+    createLcic({ endpoint, ...region, credentials: () => credentials }),
+  )
+  for (const client of clients) await client.describeRoomStatistics(1n, 1)
+  credentials = { ...credentials, token: 'a token' }
+  for (const client of clients) await client.describeRoomStatistics(1n, 1)
+  for (const client of clients) client.close()
+  server.close()
+  expect(seen.map((headers) => [headers['x-tc-region'], headers['x-tc-token']])).toEqual([
+    ['ap-guangzhou', undefined],
+    [undefined, undefined],
+    ['ap-guangzhou', 'a token'],
+    [undefined, 'a token'],
+  ])
+})
+
 test('the budget is one per action, endpoint, region and account; instances of a role share one', () => {
   const permanent = lcic.budgetOf('DescribeRoomStatistics')
   expect(permanent).toMatch(/^DescribeRoomStatistics 127\.0\.0\.1:\d+ ap-guangzhou [0-9a-f]{12}$/)
@@ -231,4 +313,9 @@ test('the budget is one per action, endpoint, region and account; instances of a
   const role = lcic.budgetOf('DescribeRoomStatistics')
   credentials = { secretId: 'temporary-2', secretKey: 'b', token: 'u' }
   expect(lcic.budgetOf('DescribeRoomStatistics')).toBe(role)
+  expect(role).toMatch(/^DescribeRoomStatistics 127\.0\.0\.1:\d+ ap-guangzhou role$/)
+  const endpoint = new URL('https://lcic.tencentcloudapi.com')
+  const anywhere = createLcic({ endpoint, credentials: () => credentials })
+  expect(anywhere.budgetOf('GetRooms')).toBe('GetRooms lcic.tencentcloudapi.com - role')
+  anywhere.close()
 })

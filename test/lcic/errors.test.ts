@@ -88,3 +88,18 @@ test('an error without an answer has no RequestId and asks for no pause', () => 
     retryAfterMs: 7,
   })
 })
+
+test.each([
+  ['FailedOperation', 'transient'],
+  ['FailedOperation.ClassExpired', 'expired'],
+  ['FailedOperation.RequestTimedOut', 'transient'],
+  ['FailedOperation.RoomNotEnd', 'not_ended'],
+  ['ResourceNotFound.Room', 'gone'],
+  ['InternalError.Any', 'transient'],
+  ['LimitExceeded.Any', 'throttled'],
+  ['RequestLimitExceeded.Any', 'throttled'],
+  ['ResourceUnavailable.RoomStatistics', 'not_ready'],
+  ['ServiceUnavailable.Any', 'transient'],
+])('%s is %s', (code, kind) => {
+  expect(kindOfCode(code)).toBe(kind)
+})

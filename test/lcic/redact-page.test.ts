@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type RedactionRules, redactPage } from '../../lib/lcic/redact-page'
+import { type RedactionRules, redactPage, withoutErased } from '../../lib/lcic/redact-page'
 import { pseudonym } from '../../lib/lcic/redact-text'
 import { readStoredPage } from '../../lib/lcic/statistics'
 
@@ -114,4 +114,81 @@ test('all else stays character by character, numbers of any length included', ()
     '{ "Response" : {"Total" :2, "MemberRecords": [ {"UserId":"a\\/b", "PresentTime":1.50e1, "Big":12345678901234567890} ],\n"RequestId":"r-1" } }'
   const { page } = redactPage(readStoredPage(text), pseudonymise)
   expect(textOf(page)).toBe(text.replace('"a\\/b"', `"${tokenOf('user', 'a/b')}"`))
+})
+
+/** What becomes of a field of a record, and of the page as a whole. */
+const fieldAfter = (name: string, value: string, rules = pseudonymise): unknown => {
+  const { body } = redactPage(pageOf(`[{"UserId":"a",${JSON.stringify(name)}:${value}}]`), rules).page
+  return JSON.parse(body.toString()).Response.MemberRecords[0][name]
+}
+const figureAfter = (name: string, value: string, rules = pseudonymise): unknown => {
+  const { body } = redactPage(pageOf('[]', `,${JSON.stringify(name)}:${value}`), rules).page
+  return JSON.parse(body.toString()).Response[name]
+}
+
+test.each(['12', '-1.25', '1e3', 'true', 'null', '""', '" "', '"12"', '" 12 "', '"-12"', '"12.345"', '" 12"'])(
+  'where a number belongs %s tells nothing of anybody, and stays',
+  (value) => {
+    for (const rules of [pseudonymise, drop]) {
+      expect(fieldAfter('Mic', value, rules)).toEqual(JSON.parse(value))
+      expect(figureAfter('MicCount', value, rules)).toEqual(JSON.parse(value))
+    }
+  },
+)
+
+test.each(['"Ada"', '"a12"', '"12a"', '"12."', '".5"', '"1 2"', '"12 a"', '"--1"', '"12.3.4"', '["Ada"]', '{"a":1}'])(
+  'where a number belongs %s may be anything, and is replaced, or left out',
+  (value) => {
+    const said = JSON.parse(value)
+    const token = tokenOf('text', typeof said === 'string' ? said : value)
+    expect(fieldAfter('Mic', value)).toBe(token)
+    expect(figureAfter('MicCount', value)).toBe(token)
+    expect(fieldAfter('Mic', value, drop)).toBeUndefined()
+    expect(figureAfter('MicCount', value, drop)).toBeUndefined()
+  },
+)
+
+test('a figure that nobody knows is replaced even if it is digits; a number stays, and RequestId and Total do', () => {
+  expect(figureAfter('New', '"12"')).toBe(tokenOf('text', '12'))
+  expect(figureAfter('New', '12')).toBe(12)
+  expect(figureAfter('New', '""')).toBe('')
+  expect(figureAfter('New', '12', drop)).toBeUndefined()
+  expect(redactPage(pageOf('[]', ',"Other":"x"'), pseudonymise).page).toMatchObject({
+    requestId: 'r-1',
+    figures: { Total: 9 },
+  })
+})
+
+test('ids of groups stay where they are texts, and what is nested in their place is replaced', () => {
+  for (const value of ['"blue"', '7', 'null', '""']) expect(fieldAfter('GroupId', value)).toEqual(JSON.parse(value))
+  for (const value of ['["Ada"]', '{"a":"Ada"}']) expect(fieldAfter('GroupId', value)).toBe(tokenOf('text', value))
+  for (const value of ['["a","b"]', '[]', '["a",1,null]', '"a"', 'null']) {
+    expect(fieldAfter('SubGroupId', value)).toEqual(JSON.parse(value))
+  }
+  for (const value of ['["a",["Ada"]]', '[{"a":"Ada"},"a"]', '{"a":"Ada"}', '[[]]']) {
+    expect(fieldAfter('SubGroupId', value)).toBe(tokenOf('text', value))
+  }
+})
+
+test('what is no record is replaced by nothing where there are personal data, and kept where somebody is erased', () => {
+  const page = pageOf('["ada",null,[7]]')
+  expect(recordsIn(redactPage(page, pseudonymise).page)).toEqual([null, null, null])
+  expect(redactPage(page, erasing('ada')).page).toBe(page)
+  const nothing = pageOf('[null,{"UserId":""}]')
+  expect(redactPage(nothing, pseudonymise).page).toBe(nothing)
+})
+
+test('beside the response all is replaced, or left out', () => {
+  const page = readStoredPage('{"Beside":"Ada","Response":{"Total":0,"MemberRecords":[],"RequestId":"r-1"}}')
+  expect(JSON.parse(textOf(redactPage(page, pseudonymise).page))).toMatchObject({ Beside: tokenOf('text', 'Ada') })
+  expect(JSON.parse(textOf(redactPage(page, drop).page))).toEqual({
+    Response: { Total: 0, MemberRecords: [], RequestId: 'r-1' },
+  })
+})
+
+test('six characters of an unknown text tell of somebody, and five do not', () => {
+  const page = pageOf('[{"UserId":"bo","By":"ada-1a","Or":"ada-1"}]')
+  expect(recordsIn(redactPage(page, erasing('ada-1a', 'ada-1')).page)).toEqual([{ UserId: 'bo', By: '', Or: 'ada-1' }])
+  expect(withoutErased('{"a":["ada-1a"],"b":"ada-1"}', (id) => id.startsWith('ada'))).toBe('{"a":[""],"b":"ada-1"}')
+  expect(withoutErased('{"a":"bo"}', (id) => id === 'ada-1a')).toBeUndefined()
 })

@@ -125,18 +125,28 @@ describe('an answer that holds no list of rooms is refused', () => {
     ['a fractional Total', { Total: 1.5 }],
     ['a Total beyond reason', { Total: 1e9 }],
     ['a Total that is no number', { Total: 'many' }],
+    ['a Total with a letter before it', { Total: 'x1' }],
+    ['a Total with a letter behind it', { Total: '1x' }],
     ['rooms that are no list', { Rooms: { length: 1 } }],
     ['more rooms than any page has', { Rooms: Array(1001).fill({ RoomId: 1 }) }],
     ['no RequestId', { RequestId: undefined }],
     ['an empty RequestId', { RequestId: '' }],
   ])('%s', async (_, fields) => {
-    expect(await failureOf(() => readRoomsPage(list(fields), app))).toMatchObject(notAnAnswer)
+    expect(await failureOf(() => readRoomsPage(list(fields), app))).toMatchObject({
+      ...notAnAnswer,
+      message: 'The answer holds no list of rooms.',
+    })
   })
 
   test.each(['null', '[]', '1', '"text"', '{}', '{"Response":null}', '{"Response":[]}'])('%s', async (text) => {
     expect(await failureOf(() => readRoomsPage(textAnswer(text), app))).toMatchObject(notAnAnswer)
     expect(await failureOf(() => readRoomDescription(textAnswer(text)))).toMatchObject(notAnAnswer)
   })
+})
+
+test('an answer without a RequestId is no room either', async () => {
+  const failure = await failureOf(() => readRoomDescription(room({ RequestId: undefined })))
+  expect(failure).toMatchObject({ ...notAnAnswer, message: 'The answer holds no room.' })
 })
 
 test('a Total in digits and null rooms are read for what they are', () => {

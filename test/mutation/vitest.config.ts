@@ -25,7 +25,7 @@ export default defineConfig({
     globalSetup: tests.every((file) => file.startsWith('test/lcic/')) ? [] : ['test/mutation/global-setup.ts'],
     setupFiles: ['test/support/each-file.ts'],
     sequence: { sequencer: QuickFirst },
-    env: { FUZZ_CASES: process.env.FUZZ_CASES ?? '40', FUZZ_SEED: '1' },
+    env: { FUZZ_CASES: process.env.FUZZ_CASES ?? '40', FUZZ_SEED: '1', FUZZ_SHRINK: 'no' },
     testTimeout: 20_000,
     hookTimeout: 60_000,
     isolate: false,

@@ -8,8 +8,8 @@ declare module 'vitest' {
   }
 }
 
-/** `npm run fuzz` sets both; a seed draws the same cases again. */
-const { FUZZ_CASES, FUZZ_SEED } = process.env
+/** `npm run fuzz` sets the first two; a seed draws the same cases again. Mutation testing asks for no smallest case. */
+const { FUZZ_CASES, FUZZ_SEED, FUZZ_SHRINK } = process.env
 
 interface Extent {
   /** How many cases an ordinary run of the tests draws: as many as take a fraction of a second. */
@@ -33,6 +33,7 @@ export function always<Drawn extends [unknown, ...unknown[]]>(
     })
     await fc.assert(property, {
       numRuns: Math.ceil(Number(FUZZ_CASES || cases) / casesAtOnce),
+      endOnFailure: FUZZ_SHRINK === 'no',
       ...(FUZZ_SEED && { seed: Number(FUZZ_SEED) }),
     })
     task.meta.cases = held
