@@ -2,7 +2,8 @@ import { type RawBuilder, sql } from 'kysely'
 
 /** Records of members, a column each, as PostgreSQL's arrays hold them: it reads those in a third of the time that JSON takes. */
 export interface MemberColumns {
-  readonly count: number
+  /** Of all columns together. */
+  readonly bytes: number
   readonly columns: readonly Buffer[]
 }
 
@@ -123,12 +124,11 @@ export function encodeMembers(records: Records): MemberColumns {
   })
   // What is kept is no larger than it has to be.
   const kept = Buffer.from(bytes.subarray(0, at))
-  return { count, columns: ends.map((end, index) => kept.subarray(ends[index - 1] ?? 0, end)) }
+  return { bytes: at, columns: ends.map((end, index) => kept.subarray(ends[index - 1] ?? 0, end)) }
 }
 
-/** The records of several pages, with the columns of `member_records`: `user_id` and the `valueColumns`. */
-export function recordsFrom(pages: readonly MemberColumns[]): RawBuilder<unknown> {
-  const { columns: arrays } = joined(pages)
+/** The records of a page, with the columns of `member_records`: `user_id` and the `valueColumns`. */
+export function recordsFrom({ columns: arrays }: MemberColumns): RawBuilder<unknown> {
   const names = Object.keys(columns).map((name) => sql.id(name))
   const parameters = encodings.map(([{ type }], index) => sql`${arrays[index]}::${type}`)
   return sql`
@@ -138,21 +138,6 @@ export function recordsFrom(pages: readonly MemberColumns[]): RawBuilder<unknown
       rewards, ip_address, location, device, mic_count, message_count, role, group_id,
       sub_group_ids::text[] as sub_group_ids, stage, current_state, coalesce(extra::jsonb, '{}') as extra
     from unnest(${sql.join(parameters)}) as r (${sql.join(names)})`
-}
-
-function joined(pages: readonly MemberColumns[]): MemberColumns {
-  const [first, ...others] = pages
-  if (!first || others.length === 0) return first ?? encodeMembers([])
-  const count = pages.reduce((sum, page) => sum + page.count, 0)
-  const arrays = encodings.map(([{ oid }], index) => {
-    const header = Buffer.alloc(HEADER_BYTES)
-    writeHeader(new DataView(header.buffer, header.byteOffset, HEADER_BYTES), 0, oid, count)
-    return Buffer.concat([
-      header,
-      ...pages.map((page) => page.columns[index]?.subarray(HEADER_BYTES) ?? Buffer.alloc(0)),
-    ])
-  })
-  return { count, columns: arrays }
 }
 
 const NULL = -1
