@@ -1,10 +1,13 @@
-import { encodeMembers, type MemberColumns } from '../db/member-columns'
+import { encodeMembers, type MemberColumns, packed } from '../db/member-columns'
 
 type Records = Parameters<typeof encodeMembers>[0]
 
-/** What the rooms of this process may hold together, besides what Node takes: some 150,000 records. */
+/** What the rooms of this process may hold together, besides what Node takes: a million records and more. */
 const MOST_BYTES = 32 * 1024 * 1024
 let bytesOfAll = 0
+
+/** Further pages of a room are packed. */
+const UNPACKED_PAGES = 4
 
 /** The records of a new room, in memory until it is archived: of one that is too large, none. */
 export class HeldRecords {
@@ -25,10 +28,11 @@ export class HeldRecords {
   add(records: Records, erasuresSeen: bigint): void {
     if (this.#isOver) return
     if (this.#erasuresSeen === undefined || erasuresSeen < this.#erasuresSeen) this.#erasuresSeen = erasuresSeen
-    const page = encodeMembers(records)
+    const encoded = encodeMembers(records)
+    const page = this.#pages.length < UNPACKED_PAGES ? encoded : packed(encoded)
     this.#pages.push(page)
-    this.#bytes += page.bytes
-    bytesOfAll += page.bytes
+    this.#bytes += page.bytes.length
+    bytesOfAll += page.bytes.length
     if (bytesOfAll > this.#mostBytes) this.release()
   }
 

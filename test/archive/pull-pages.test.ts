@@ -37,7 +37,7 @@ async function pull(members: number, { observe, held: given }: Options = {}) {
 }
 
 /** How many elements an array of PostgreSQL has. */
-const recordsIn = ({ columns: [ids] }: MemberColumns) => ids?.readInt32BE(12)
+const recordsIn = ({ bytes }: MemberColumns) => bytes.readInt32BE(12)
 
 test('the only page of a new room is not landed yet; of several, each is', async () => {
   const one = await pull(1000)
