@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
-import { archiveNewRoom, type NewRoom } from '../db/archive-new-room'
+import { archiveNewRoom } from '../db/archive-new-room'
 import type { ArchivedRoom } from '../db/begin-attempt'
 import { confirmUnchanged } from '../db/confirm-unchanged'
 import { concludedRuns, finishRun } from '../db/finish-run'
-import { landedPages } from '../db/landed-pages'
+import { landedBody, landedPages } from '../db/landed-pages'
 import { lockLease } from '../db/leases'
+import { encodeMembers, type MemberColumns } from '../db/member-columns'
 import { digestRecords, type MergeResult, mergeMembers } from '../db/merge-members'
 import { type Completion, completeJob } from '../db/settle-job'
 import type { Database } from '../db/tables'
@@ -48,11 +49,6 @@ export interface Snapshot {
  */
 const READS_TO_BELIEVE = { lostMembers: 2, differingDuplicates: 3, copies: 6 }
 
-export interface PagesToTake extends PulledPages {
-  /** The records of a new room, to archive it at once; absent: of the pages of others, and of large or archived rooms. */
-  readonly newRoom?: Pick<NewRoom, 'members' | 'erasuresSeen'>
-}
-
 /**
  * Decides what the pages of an attempt are worth, and applies them: room, members, tombstones, run and job in one
  * transaction, so that a reader sees the room as it was or as it is now. A new room, and one that has not changed, take one
@@ -63,7 +59,7 @@ export interface PagesToTake extends PulledPages {
 export async function takeSnapshot(
   context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
-  pulled: PagesToTake,
+  pulled: PulledPages,
   archived: ArchivedRoom | undefined,
 ): Promise<Snapshot> {
   return (
@@ -76,7 +72,7 @@ export async function takeSnapshot(
 async function takeAtOnce(
   context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
-  { pages, newRoom, unlanded }: PagesToTake,
+  { pages, newRoom, unlanded }: PulledPages,
   archived: ArchivedRoom | undefined,
 ): Promise<Snapshot | undefined> {
   const { db } = context
@@ -86,29 +82,40 @@ async function takeAtOnce(
   const leftOut = erasedFrom(pages)
   const completion = completionOf(context, attempt, figures)
   const run = { roomId, attempt: attempt.number, now: completion.now, requestIds: attempt.requestIds, contentHash }
-  if (newRoom) {
-    const room = roomFacts(roomId, figures)
-    const { members, erasuresSeen } = newRoom
-    const onlyPage = unlanded?.page
-    const archivedRun = { ...run, outcome: 'archived' }
+  if (!archived) {
+    const { members, erasuresSeen } = newRoom ?? {
+      members: (tx: Kysely<Database>) => landedMembers(tx, attempt, pages),
+    }
     const isDone = await archiveNewRoom(db, {
-      room,
+      room: roomFacts(roomId, figures),
       leftOut,
-      run: archivedRun,
+      run: { ...run, outcome: 'archived' },
       completion,
       members,
       erasuresSeen,
-      onlyPage,
+      onlyPage: unlanded?.page,
     })
     return isDone
       ? { outcome: 'archived', ...nothingWritten, inserted: figures.Total - leftOut, erased: leftOut }
       : undefined
   }
-  if (archived?.contentHash !== contentHash) return undefined
+  if (archived.contentHash !== contentHash) return undefined
   const { members } = archived
   const landed = unlanded && { landed: { pages: 1, records: unlanded.page.recordCount } }
   const isDone = await confirmUnchanged(db, { members, run: { ...run, ...landed, outcome: 'unchanged' }, completion })
   return isDone ? { outcome: 'unchanged', ...nothingWritten, erased: leftOut } : undefined
+}
+
+/** The records of pages that are landed, a page at a time: of large rooms, and of those that another process began with. */
+async function* landedMembers(
+  tx: Kysely<Database>,
+  { lease: { roomId }, number: attempt }: Attempt,
+  pages: readonly RoomPage[],
+): AsyncGenerator<MemberColumns> {
+  for (const { page } of pages) {
+    const body = await landedBody(tx, { roomId, attempt, page })
+    if (body !== undefined) yield encodeMembers(readStoredPage(body).members)
+  }
 }
 
 /** The pages once all of them are landed. */

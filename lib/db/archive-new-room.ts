@@ -14,10 +14,10 @@ export interface NewRoom {
   readonly leftOut: number
   readonly run: Omit<RunResult, 'inserted' | 'landed'>
   readonly completion: Completion
-  /** Number of the newest erasure that all pages were redacted by. */
-  readonly erasuresSeen: bigint
-  /** The records of each page. */
-  readonly members: readonly MemberColumns[]
+  /** The records of each page, or what reads them from the pages that are landed. */
+  readonly members: readonly MemberColumns[] | ((tx: Kysely<Database>) => AsyncIterable<MemberColumns>)
+  /** Number of the newest erasure that the records were looked through for; absent: they are read from landed pages. */
+  readonly erasuresSeen?: bigint | undefined
   /** The room's only page, to be landed with it; absent: all pages are landed. */
   readonly onlyPage?: PageToLand | undefined
 }
@@ -33,9 +33,10 @@ export interface NewRoom {
  * @returns false, and nothing is done, if the snapshot, or the lease, has to be looked at more closely
  */
 export async function archiveNewRoom(db: Kysely<Database>, newRoom: NewRoom): Promise<boolean> {
-  const [first, ...others] = newRoom.members
+  const { members } = newRoom
   try {
-    if (first && others.length === 0) return await insertAtOnce(db, newRoom, first)
+    if (typeof members !== 'function' && members[0] && members.length === 1)
+      return await insertAtOnce(db, newRoom, members[0])
     return await db.transaction().execute((tx) => insertPages(tx, newRoom))
   } catch (error) {
     if (error instanceof NotInOrder) return false
@@ -76,7 +77,7 @@ async function insertPages(tx: Kysely<Database>, newRoom: NewRoom): Promise<bool
   const [landed] = rows
   if (!landed?.isDue) throw new NotInOrder()
   let inserted = 0
-  for (const page of members) {
+  for await (const page of typeof members === 'function' ? members(tx) : members) {
     const { numAffectedRows = 0n } = await membersInserted(run, page).execute(tx)
     inserted += Number(numAffectedRows)
   }
@@ -100,7 +101,7 @@ function leaseAndPages(newRoom: NewRoom): RawBuilder<unknown> {
   return sql`lease as materialized (
       select room_id, sdk_app_id from archive.jobs
       where room_id = ${run.roomId} and leased_by = ${completion.lease.holder}
-        and not exists (select from archive.erasures where erasure_id > ${erasuresSeen})
+        and not exists (select from archive.erasures where erasure_id > ${erasuresSeen ?? null}::bigint)
       for update
     ), ${onlyPage ? landing(newRoom, onlyPage) : landedBefore(newRoom)}`
 }

@@ -35,11 +35,13 @@ interface Way {
   readonly isLanded: boolean
   /** Each record is handed over by itself, as if each had come on a page of its own. */
   readonly isSplit?: boolean
+  /** They are read once it is known that they are wanted. */
+  readonly isLazy?: boolean
 }
 
 async function newRoom(
   records: readonly object[],
-  { total = records.length, isLanded, isSplit }: Way & { total?: number },
+  { total = records.length, isLanded, isSplit, isLazy }: Way & { total?: number },
 ): Promise<NewRoom> {
   const { db, context } = archive
   const body = JSON.stringify({ Response: { Total: total, MemberRecords: records, RequestId: 'r-1' } })
@@ -49,15 +51,20 @@ async function newRoom(
   const page = { attempt: 1, page: 1, requestId, content, figures, recordCount, erased: 0, contentHash }
   const now = context.now()
   if (isLanded) expect(await landPage(db, { lease, now, page, erasuresSeen: 0n })).toBe('landed')
+  const columns = isSplit ? members.map((member) => encodeMembers([member])) : [encodeMembers(members)]
   return {
     room: roomFacts(roomId, figures),
     leftOut: 0,
     run: { roomId, attempt: 1, now, outcome: 'archived', requestIds: [requestId], contentHash },
     completion: { lease, now, endedAt: null, requestId, rereadAfterMs: undefined },
     erasuresSeen: 0n,
-    members: isSplit ? members.map((member) => encodeMembers([member])) : [encodeMembers(members)],
+    members: isLazy ? () => oneByOne(columns) : columns,
     onlyPage: isLanded ? undefined : page,
   }
+}
+
+async function* oneByOne<Item>(items: readonly Item[]): AsyncGenerator<Item> {
+  yield* items
 }
 
 /** What there is of the room. */
@@ -77,6 +84,7 @@ const ways: readonly (readonly [string, Way])[] = [
   ['a page that is landed with it', { isLanded: false }],
   ['a page that is landed', { isLanded: true }],
   ['several pages', { isLanded: true, isSplit: true }],
+  ['pages to be read again', { isLanded: true, isSplit: true, isLazy: true }],
 ]
 
 test.each(ways)('a room of %s is archived whole', async (_, way) => {
