@@ -4,9 +4,8 @@ import { archiveNewRoom } from '../db/archive-new-room'
 import type { ArchivedRoom } from '../db/begin-attempt'
 import { confirmUnchanged } from '../db/confirm-unchanged'
 import { concludedRuns, finishRun } from '../db/finish-run'
-import { landedBody, landedPages } from '../db/landed-pages'
+import { landedPages } from '../db/landed-pages'
 import { lockLease } from '../db/leases'
-import { encodeMembers, type MemberColumns } from '../db/member-columns'
 import { digestRecords, type MergeResult, mergeMembers } from '../db/merge-members'
 import { type Completion, completeJob } from '../db/settle-job'
 import type { Database } from '../db/tables'
@@ -82,40 +81,29 @@ async function takeAtOnce(
   const leftOut = erasedFrom(pages)
   const completion = completionOf(context, attempt, figures)
   const run = { roomId, attempt: attempt.number, now: completion.now, requestIds: attempt.requestIds, contentHash }
-  if (!archived) {
-    const { members, erasuresSeen } = newRoom ?? {
-      members: (tx: Kysely<Database>) => landedMembers(tx, attempt, pages),
-    }
+  if (newRoom) {
+    const room = roomFacts(roomId, figures)
+    const { members, erasuresSeen } = newRoom
+    const onlyPage = unlanded?.page
+    const archivedRun = { ...run, outcome: 'archived' }
     const isDone = await archiveNewRoom(db, {
-      room: roomFacts(roomId, figures),
+      room,
       leftOut,
-      run: { ...run, outcome: 'archived' },
+      run: archivedRun,
       completion,
       members,
       erasuresSeen,
-      onlyPage: unlanded?.page,
+      onlyPage,
     })
     return isDone
       ? { outcome: 'archived', ...nothingWritten, inserted: figures.Total - leftOut, erased: leftOut }
       : undefined
   }
-  if (archived.contentHash !== contentHash) return undefined
+  if (archived?.contentHash !== contentHash) return undefined
   const { members } = archived
   const landed = unlanded && { landed: { pages: 1, records: unlanded.page.recordCount } }
   const isDone = await confirmUnchanged(db, { members, run: { ...run, ...landed, outcome: 'unchanged' }, completion })
   return isDone ? { outcome: 'unchanged', ...nothingWritten, erased: leftOut } : undefined
-}
-
-/** The records of pages that are landed, a page at a time: of large rooms, and of those that another process began with. */
-async function* landedMembers(
-  tx: Kysely<Database>,
-  { lease: { roomId }, number: attempt }: Attempt,
-  pages: readonly RoomPage[],
-): AsyncGenerator<MemberColumns> {
-  for (const { page } of pages) {
-    const body = await landedBody(tx, { roomId, attempt, page })
-    if (body !== undefined) yield encodeMembers(readStoredPage(body).members)
-  }
 }
 
 /** The pages once all of them are landed. */

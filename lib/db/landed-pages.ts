@@ -15,14 +15,3 @@ export async function landedPages<Figures>(
     order by page`.execute(db)
   return rows
 }
-
-/** The text of a page, unless it says the same as that of an earlier attempt. */
-export async function landedBody(
-  db: Kysely<Database>,
-  { roomId, attempt, page }: { roomId: bigint; attempt: number; page: number },
-): Promise<string | undefined> {
-  const { rows } = await sql<{ body: string | null }>`
-    select body::text as body from archive.raw_pages
-    where room_id = ${roomId} and attempt = ${attempt} and page = ${page}`.execute(db)
-  return rows[0]?.body ?? undefined
-}

@@ -126,8 +126,9 @@ export function encodeMembers(records: Records): MemberColumns {
   return { count, columns: ends.map((end, index) => kept.subarray(ends[index - 1] ?? 0, end)) }
 }
 
-/** The records of a page, with the columns of `member_records`: `user_id` and the `valueColumns`. */
-export function recordsFrom({ columns: arrays }: MemberColumns): RawBuilder<unknown> {
+/** The records of several pages, with the columns of `member_records`: `user_id` and the `valueColumns`. */
+export function recordsFrom(pages: readonly MemberColumns[]): RawBuilder<unknown> {
+  const { columns: arrays } = joined(pages)
   const names = Object.keys(columns).map((name) => sql.id(name))
   const parameters = encodings.map(([{ type }], index) => sql`${arrays[index]}::${type}`)
   return sql`
@@ -137,6 +138,21 @@ export function recordsFrom({ columns: arrays }: MemberColumns): RawBuilder<unkn
       rewards, ip_address, location, device, mic_count, message_count, role, group_id,
       sub_group_ids::text[] as sub_group_ids, stage, current_state, coalesce(extra::jsonb, '{}') as extra
     from unnest(${sql.join(parameters)}) as r (${sql.join(names)})`
+}
+
+function joined(pages: readonly MemberColumns[]): MemberColumns {
+  const [first, ...others] = pages
+  if (!first || others.length === 0) return first ?? encodeMembers([])
+  const count = pages.reduce((sum, page) => sum + page.count, 0)
+  const arrays = encodings.map(([{ oid }], index) => {
+    const header = Buffer.alloc(HEADER_BYTES)
+    writeHeader(new DataView(header.buffer, header.byteOffset, HEADER_BYTES), 0, oid, count)
+    return Buffer.concat([
+      header,
+      ...pages.map((page) => page.columns[index]?.subarray(HEADER_BYTES) ?? Buffer.alloc(0)),
+    ])
+  })
+  return { count, columns: arrays }
 }
 
 const NULL = -1

@@ -55,8 +55,7 @@ test('what PostgreSQL makes of records as arrays is what it makes of them as JSO
           values (${roomId}, 1, ${index + 1}, ${body}::json, ${records ? JSON.stringify(records) : null}::json,
             ${JSON.stringify(figures)}::jsonb, ${recordCount}, ${contentHash}, now())`.execute(database.db)
       }
-      const asArrays: unknown[] = []
-      for (const { members } of read) asArrays.push(...(await rowsOf(recordsFrom(encodeMembers(members)))))
+      const asArrays = await rowsOf(recordsFrom(read.map(({ members }) => encodeMembers(members))))
       const asJson = await rowsOf(sql`select * from (${recordsOf(roomId, 1)}) as landed order by page, position`)
       expect(asArrays).toEqual(asJson)
       expect(asArrays).toHaveLength(drawn.flat().length)
