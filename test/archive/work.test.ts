@@ -302,10 +302,14 @@ test('a database that only reads for a while, as one that is about to be the pri
     ...hastyClock,
     async sleep(durationMs, signal) {
       if (++pauses === 15) {
-        await sql`alter database ${database} reset default_transaction_read_only`.execute(archive.db)
-        await sql`
-          select pg_terminate_backend(pid) from pg_stat_activity
-          where datname = current_database() and pid <> pg_backend_pid()`.execute(archive.db)
+        await archive.db.connection().execute(async (session) => {
+          // It may have been made since, and only read itself.
+          await sql`set default_transaction_read_only = off`.execute(session)
+          await sql`alter database ${database} reset default_transaction_read_only`.execute(session)
+          await sql`
+            select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()`.execute(session)
+        })
       }
       await hastyClock.sleep(durationMs, signal)
     },
