@@ -24,7 +24,7 @@ interface Options {
   readonly keepAlive?: () => Promise<void>
   /** What becomes of the slots, in turn; they are used otherwise. */
   readonly slots?: readonly (Error | undefined)[]
-  /** Nobody is told RequestIds. */
+  /** Nobody is told RequestIds, or of refusals. */
   readonly isSilent?: boolean
 }
 
@@ -73,7 +73,8 @@ async function ask(deeds: readonly Deed[], { patience, keepAlive, slots = [], is
   const log = testLog((line) => {
     logged.push(JSON.parse(line))
   })
-  const context = { budget, clock, log, observe: (event: ArchiveEvent) => events.push(event) }
+  const observe = (event: ArchiveEvent) => events.push(event)
+  const context = { budget, clock, log, ...(!isSilent && { observe }) }
   const asked = {
     action: 'GetRooms',
     subject,
@@ -107,7 +108,7 @@ test('a request takes a slot, is sent in it, and its RequestId is kept', async (
   ])
 })
 
-test('without a deadline, a signal and a time-out none is handed on, and nobody has to be told RequestIds', async () => {
+test('without a deadline, a signal and a time-out none is handed on, and nobody has to be told of anything', async () => {
   const refusal = failure('throttled', 'RequestLimitExceeded', { requestId: 'refusal' })
   const seen = await ask([refusal, answer('second')], { isSilent: true })
   expect(seen).toMatchObject({ outcome: answer('second'), requestIds: [] })
