@@ -81,7 +81,6 @@ function machine(): string {
   try {
     const boot = String(readFileSync('/proc/sys/kernel/random/boot_id')).slice(0, 8)
     return `${hostname()} ${boot} ${readlinkSync('/proc/self/ns/pid')}`
-    // Stryker disable next-line BlockStatement: tests run where there is such a place.
   } catch {
     return hostname()
   }

@@ -215,12 +215,19 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
 
   test('refusals for one reason are told once in ten seconds, with how many were not', async () => {
     const forged = { method: 'POST', body: callbackOf(1n).body.replace(/"Sign":"./, '"Sign":"x') }
+    const refused = (status: number, code: string, error: string) => ({
+      ...{ status, body: { error_code: status, error }, isDue: false, outcome: 'refused', code },
+    })
     for (let second = 0; second < 25; second++) {
-      await receive(forged, log)
-      await receive({ method: 'POST', body: '{' }, log)
+      const wrong = 'The signature of the callback is wrong.'
+      expect(await receive(forged, log)).toEqual(refused(401, 'E_CALLBACK_SIGNATURE', wrong))
+      const unreadable = 'The callback cannot be read: it is not JSON.'
+      const malformed = { method: 'POST', body: '{' }
+      expect(await receive(malformed, log)).toEqual(refused(400, 'E_CALLBACK_MALFORMED', unreadable))
       clock.time += 1000
     }
     const told = logged.filter(({ msg }) => msg === 'callback refused')
+    expect(told[0]).toMatchObject({ level: 40, reason: 'The signature of the callback is wrong.' })
     expect(told.map(({ code, untold }) => [code, untold])).toEqual([
       ['E_CALLBACK_SIGNATURE', 0],
       ['E_CALLBACK_MALFORMED', 0],

@@ -157,6 +157,17 @@ test('the rooms of a process of this machine that is gone are taken over at once
   expect(await claimDue(archive.context, { limit: 9 })).toEqual([])
 })
 
+test('a process takes back what it could not give back, and nothing else that it has', async () => {
+  await hint([1n, 2n])
+  const [first, second] = await claimDue(archive.context, { limit: 2 })
+  expect(first?.holder).toMatch(/:[0-9a-f]{8}-1$/)
+  const own = [first?.holder.replace(/-1$/, '') ?? '']
+  await renameHolders(`${second?.holder}`, 'another')
+  expect(await claimDue(archive.context, { limit: 9, own, holder: 'again' })).toEqual([
+    { roomId: 1n, holder: 'again-1', wasRefused: false },
+  ])
+})
+
 test('numbers of processes mean something on the machine alone that gave them', async () => {
   await hint([1n])
   const [lease] = await claimDue(archive.context, { limit: 1 })
