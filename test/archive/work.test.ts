@@ -114,19 +114,6 @@ test('refused credentials stop the work at once, and cost no room anything', asy
   await expectNoLease()
 })
 
-test('a room that hangs and one that is huge delay no small ones', async () => {
-  const [hanging, huge, ...others] = await addRooms(2, 12_000, ...small(30))
-  archive.simulator.setFaults(({ roomId }) => {
-    if (roomId === hanging) return { kind: 'hang' }
-    return roomId === huge ? { kind: 'delay', ms: 700 } : undefined
-  })
-  const { reports } = await workOff({ requestTimeoutMs: 1500 })
-  const order = reports.map(({ roomId }) => roomId)
-  expect(new Set(order.slice(0, others.length))).toEqual(new Set(others))
-  expect(order.slice(-2)).toEqual([huge, hanging])
-  expect(reports.at(-1)).toMatchObject({ outcome: 'transient', code: 'E_TIMEOUT' })
-})
-
 test('an unexpected error in one room rejects that room, and the others are archived', async () => {
   const [odd, ...others] = await addRooms(...small(8))
   const observe: ArchiveContext['observe'] = (event) => {
