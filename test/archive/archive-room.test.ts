@@ -39,8 +39,8 @@ beforeEach(() => {
 })
 afterEach(async () => {
   archive.simulator.setFaults(undefined)
-  await sql`drop trigger if exists refusal on archive.runs`.execute(archive.db)
-  await sql`drop trigger if exists refusal on archive.raw_pages`.execute(archive.db)
+  await sql`drop trigger if exists disturbance on archive.runs`.execute(archive.db)
+  await sql`drop trigger if exists disturbance on archive.raw_pages`.execute(archive.db)
 })
 
 const addRoom = (members = 3) => archive.school.addRoom({ members }).roomId
@@ -64,16 +64,19 @@ const meanwhile = (act: (page: number) => unknown): Partial<ArchiveContext> => (
   },
 })
 
-/** Has the database refuse to write to a table. */
-async function refuse(table: 'runs' | 'raw_pages', sqlState: string): Promise<void> {
-  const action = sql.lit(`begin raise exception 'no' using errcode = '${sqlState}'; end`)
-  await sql`create or replace function archive.refuse() returns trigger language plpgsql as ${action}`.execute(
+/** Has the database do something whenever somebody writes to a table. */
+async function disturb(table: 'runs' | 'raw_pages', action: string): Promise<void> {
+  const body = sql.lit(`begin ${action}; return new; end`)
+  await sql`create or replace function archive.disturb() returns trigger language plpgsql as ${body}`.execute(
     archive.db,
   )
   await sql`
-    create trigger refusal before insert or update on ${sql.table(`archive.${table}`)}
-    for each row execute function archive.refuse()`.execute(archive.db)
+    create trigger disturbance before insert or update on ${sql.table(`archive.${table}`)}
+    for each row execute function archive.disturb()`.execute(archive.db)
 }
+
+const refuse = (table: 'runs' | 'raw_pages', sqlState: string) =>
+  disturb(table, `raise exception 'no' using errcode = '${sqlState}'`)
 
 const nothing = { pages: 0, records: 0, inserted: 0, updated: 0, removed: 0, duplicates: 0 }
 
@@ -133,6 +136,19 @@ test('a room that another process works on is left to it, and so is one that it 
   expect(await runsOf(roomId)).toMatchObject([{ outcome: null }])
   expect(await jobOf(roomId)).toMatchObject({ leased_by: 'another' })
   expect(linesOf('attempt failed')).toEqual([])
+})
+
+test('a room that is taken over once its pages are there is not written', async () => {
+  const roomId = addRoom()
+  await archiveIt(roomId)
+  const before = await archive.db.selectFrom('archive.rooms').selectAll().where('room_id', '=', roomId).execute()
+  archive.school.rooms.get(roomId)?.members.pop()
+  await disturb('raw_pages', `update archive.jobs set leased_by = 'another' where room_id = new.room_id`)
+  expect(await archiveIt(roomId)).toMatchObject({ outcome: 'busy', message: expect.stringContaining('taken it over') })
+  expect(await archive.db.selectFrom('archive.rooms').selectAll().where('room_id', '=', roomId).execute()).toEqual(
+    before,
+  )
+  expect((await runsOf(roomId))[1]).toMatchObject({ outcome: null, content_hash: null })
 })
 
 test('what was pruned is not asked for again', async () => {

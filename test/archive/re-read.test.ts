@@ -78,6 +78,18 @@ test('the second archive of an unchanged room of 3,000 writes no member row, no 
   expect(await jobOf(room.roomId)).toMatchObject({ last_request_id: requestId, ended_at: row.real_end_at })
 })
 
+test('a new room of one page is written by one transaction', async () => {
+  const { roomId } = await archivedRoom(10)
+  const { rows } = await sql`
+    select count(distinct written.by)::int as transactions
+    from (select 'raw_pages' as of, xmin::text as by from archive.raw_pages where room_id = ${roomId}
+      union all select 'members', xmin::text from archive.member_records where room_id = ${roomId}
+      union all select 'rooms', xmin::text from archive.rooms where room_id = ${roomId}
+      union all select 'runs', xmin::text from archive.runs where room_id = ${roomId}
+      union all select 'jobs', xmin::text from archive.jobs where room_id = ${roomId}) as written`.execute(archive.db)
+  expect(rows).toEqual([{ transactions: 1 }])
+})
+
 test('a read of one page that says nothing new is counted, and not stored', async () => {
   const room = await archivedRoom(10)
   expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'unchanged', pages: 1, records: 10, requests: 1 })
