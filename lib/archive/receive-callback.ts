@@ -94,10 +94,7 @@ function createRefusalLog(clock: { now(): number }) {
         told.set(code, { at, untold: untold + 1 })
         return
       }
-      log[err === undefined ? 'warn' : 'error'](
-        { code, reason, untold, ...(err !== undefined && { err }) },
-        'callback refused',
-      )
+      log[err === undefined ? 'warn' : 'error']({ code, reason, untold, err }, 'callback refused')
       told.set(code, { at: clock.now(), untold: 0 })
     },
   }

@@ -24,8 +24,8 @@ export interface SourceRequest<Answer> {
  * @throws {SourceError} the last failure
  */
 export async function request<Answer extends { readonly requestId: string }>(
-  { budget, clock, log, observe }: ArchiveContext,
-  { action, subject, send, requestIds = [], keepAlive }: SourceRequest<Answer>,
+  { budget, clock, log, observe }: Pick<ArchiveContext, 'budget' | 'clock' | 'log' | 'observe'>,
+  { action, subject, send, requestIds, keepAlive }: SourceRequest<Answer>,
   { waitMs, deadline = Number.POSITIVE_INFINITY, requestTimeoutMs, signal }: Patience,
 ): Promise<Answer> {
   const failures = new Map<string, { count: number; since: number }>()
@@ -43,7 +43,7 @@ export async function request<Answer extends { readonly requestId: string }>(
       ...(signal && { signal }),
       ...(requestTimeoutMs !== undefined && { timeoutMs: requestTimeoutMs }),
     })
-    requestIds.push(answer.requestId)
+    requestIds?.push(answer.requestId)
     log.debug({ ...subject, action, requestId: answer.requestId, durationMs: tookMs() }, 'answer')
     return answer
   }
@@ -60,7 +60,7 @@ export async function request<Answer extends { readonly requestId: string }>(
     }
     if (!(error instanceof SourceError) || error.code === OUT_OF_BUDGET) throw error
     const { kind, code, requestId } = error
-    if (requestId !== undefined) requestIds.push(requestId)
+    if (requestId !== undefined) requestIds?.push(requestId)
     const failure = { ...subject, action, kind, code, requestId, durationMs: tookMs() }
     if (kind === 'unknown') log.warn(failure, 'unknown code')
     if (kind === 'throttled') await budget.pushBack(action, error.retryAfterMs ?? 0)

@@ -1,7 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { RoomReport } from '../../lib/archive/archive-room'
+import { work } from '../../lib/archive/work'
+import { systemClock } from '../../lib/clock'
 import { isConnectionProblem } from '../../lib/db/connect'
+import { hintRooms } from '../../lib/db/hint-rooms'
+import { databaseTime } from '../../lib/db/instant'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import { expectTruth } from '../support/truth'
 
@@ -70,4 +75,26 @@ test('a large room that changes and shrinks is merged in time, however small Pos
   expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'shrunk' })
   expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'archived', updated: 19_000, removed: 1000 })
   await expectTruth(db, room)
+})
+
+test('a room that hangs and one that is huge delay no small ones', async () => {
+  const { db, school, simulator } = archive
+  const [hanging, huge, ...others] = [2, 12_000, ...Array(30).fill(2)].map((members) => school.addRoom({ members }))
+  const rooms = [hanging, huge, ...others].flatMap((room) => room?.roomId ?? [])
+  const hints = rooms.map((roomId, index) => ({ roomId, endedAt: new Date(1e12 + index * 1000) }))
+  await hintRooms(db, { hints, hintedBy: 'sweep', now: databaseTime })
+  simulator.setFaults(({ roomId }) => {
+    if (roomId === hanging?.roomId) return { kind: 'hang' }
+    return roomId === huge?.roomId ? { kind: 'delay', ms: 700 } : undefined
+  })
+  const reports: RoomReport[] = []
+  await work(
+    { ...archive.context, clock: systemClock, now: () => databaseTime },
+    { until: 'nothing_due', requestTimeoutMs: 1500, onReport: (report) => reports.push(report) },
+  )
+  simulator.setFaults(undefined)
+  const order = reports.map(({ roomId }) => roomId)
+  expect(new Set(order.slice(0, others.length))).toEqual(new Set(others.map(({ roomId }) => roomId)))
+  expect(order.slice(-2)).toEqual([huge?.roomId, hanging?.roomId])
+  expect(reports.at(-1)).toMatchObject({ outcome: 'transient', code: 'E_TIMEOUT' })
 })

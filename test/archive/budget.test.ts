@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { archiveRoom } from '../../lib/archive/archive-room'
 import { type Budget, createBudget, SlotMissedError, slotSpacingMs } from '../../lib/archive/budget'
 import { type Clock, systemClock } from '../../lib/clock'
 import { LEASE_MS } from '../../lib/db/leases'
 import { pushBackBudget, reserveSlot } from '../../lib/db/reserve-slot'
-import { createLcic } from '../../lib/lcic/client'
+import { createLcic, type Lcic } from '../../lib/lcic/client'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import { createTestDatabase } from '../support/database'
 import { hastyClock } from '../support/hasty-clock'
@@ -75,7 +75,8 @@ test('a refusal pushes the budget back for everyone, and the row that a crash to
     'DescribeRoomStatistics',
     { mostMs },
   )
-  await expect(failure).rejects.toMatchObject({ kind: 'throttled', code: 'E_BUDGET' })
+  const message = 'No slot of the request budget is free in the time that is left.'
+  await expect(failure).rejects.toMatchObject({ kind: 'throttled', code: 'E_BUDGET', message })
   await sql`truncate archive.budgets`.execute(db)
   await createBudget({ db, lcic: context.lcic, clock: hastyClock, requestsPerSecond: 20 }).take(
     'DescribeRoomStatistics',
@@ -126,11 +127,20 @@ test('a refusal pushes back its own budget alone, and never brings slots forward
 })
 
 test('a slot that was handed out before a refusal is not used', async () => {
-  const shared = createBudget({ ...archive.context, clock: handClock(), requestsPerSecond: 1000 })
+  const clock = handClock()
+  const shared = createBudget({ ...archive.context, clock, requestsPerSecond: 1000 })
   const slot = await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
   slot.use()
   await shared.pushBack('DescribeRoomStatistics', 0)
   expect(() => slot.use()).toThrow(SlotMissedError)
+  clock.time += 1000
+  const next = await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
+  const takenAt = clock.time
+  // A refusal that was a second ago by then.
+  clock.time = takenAt - 1000
+  await shared.pushBack('DescribeRoomStatistics', 0)
+  clock.time = takenAt
+  next.use()
   await sql`truncate archive.budgets`.execute(archive.db)
 })
 
@@ -147,6 +157,63 @@ test('who is more than 25 ms late for a slot has missed it, and first looks whet
   expect(() => slot.use()).toThrow(SlotMissedError)
   await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
   expect(clock.slept.filter((ms) => ms === 10)).toHaveLength(10)
+  await sql`truncate archive.budgets`.execute(archive.db)
+})
+
+/** Whose budget it is, and how often there was something to prepare, on a machine that wakes up late by so long, in turn. */
+function lateMachine(name: string, lateMs: readonly number[]) {
+  const clock = handClock()
+  let prepared = 0
+  const lcic: Pick<Lcic, 'budgetOf' | 'prepare'> = {
+    budgetOf: () => name,
+    async prepare() {
+      prepared++
+    },
+  }
+  const late: Clock = {
+    now: () => clock.now(),
+    async sleep(durationMs, signal) {
+      await clock.sleep(durationMs, signal)
+      clock.time += lateMs[clock.slept.length - 1] ?? lateMs.at(-1) ?? 0
+    },
+  }
+  const { db } = archive
+  const shared = createBudget({ db, lcic: lcic as Lcic, clock: late, requestsPerSecond: 1000 })
+  return { shared, slept: clock.slept, prepared: () => prepared }
+}
+
+test('a machine that wakes up in time ten times in a row is steady; 5 ms late are in time, and 6 are not', async () => {
+  const { shared, slept, prepared } = lateMachine('of a late machine', [...Array(9).fill(5), 6, 5])
+  await shared.take('GetRooms', { mostMs: 1e9 })
+  expect(slept).toEqual(Array(20).fill(10))
+  expect(prepared()).toBe(20)
+  await shared.take('GetRooms', { mostMs: 1e9 })
+  expect(prepared()).toBe(20)
+})
+
+test('a machine that never wakes up in time is not waited for longer than three seconds', async () => {
+  const { shared, slept } = lateMachine('of a hopeless machine', [20])
+  await shared.take('GetRooms', { mostMs: 1e9 })
+  expect(slept).toEqual(Array(100).fill(10))
+})
+
+test('a slot is awaited, a long time in parts of twenty seconds, in each of which the waiting one is kept alive', async () => {
+  const clock = handClock()
+  const shared = createBudget({ ...archive.context, clock, requestsPerSecond: 1 / 60 })
+  await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
+  // One that is there already is not slept for.
+  expect(clock.slept).toEqual(Array(10).fill(10))
+  const keepAlive = vi.fn(async () => undefined)
+  clock.slept.length = 0
+  await shared.take('DescribeRoomStatistics', { mostMs: 1e9, keepAlive })
+  expect(clock.slept.slice(0, -1)).toEqual(Array(3).fill(20_000))
+  expect(clock.slept.at(-1)).toBeLessThanOrEqual(2400)
+  expect(clock.slept.at(-1)).toBeGreaterThan(0)
+  expect(keepAlive).toHaveBeenCalledTimes(3)
+  // Who has nothing to keep alive waits for the one after, the same way.
+  clock.slept.length = 0
+  await shared.take('DescribeRoomStatistics', { mostMs: 1e9 })
+  expect(clock.slept.slice(0, -1)).toEqual(Array(6).fill(20_000))
   await sql`truncate archive.budgets`.execute(archive.db)
 })
 

@@ -74,6 +74,7 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
       isDue: true,
       outcome: 'accepted',
     })
+    expect(logged).toMatchObject([{ level: 30, msg: 'callback', roomId: String(2n ** 63n - 1n), isDue: true }])
     const { rows } = await sql`select event_type, room_id, body::text from archive.callbacks`.execute(database.db)
     expect(rows).toEqual([{ event_type: 'RoomEnd', room_id: 2n ** 63n - 1n, body: callback.body }])
     const jobs = await sql`
@@ -81,17 +82,29 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
     expect(jobs.rows).toEqual([
       { room_id: 2n ** 63n - 1n, state: 'pending', hinted_by: 'callback', sdk_app_id: 1400000001n, is_due: true },
     ])
+    await sql`update archive.jobs set due_at = null, state = 'archived'`.execute(database.db)
+    expect(await receive(callback, log)).toMatchObject({ status: 200, isDue: false, outcome: 'accepted' })
+    expect(logged[1]).toMatchObject({ level: 20, msg: 'callback', isDue: false })
   })
 
   test('other events are accepted and leave nothing; what is not sent by POST is refused', async () => {
     expect(await call(1n, { event: 'MemberJoin' })).toMatchObject({ status: 200, isDue: false, outcome: 'ignored' })
-    expect(await receive({ ...callbackOf(1n), method: 'GET' }, log)).toMatchObject({ status: 405, outcome: 'refused' })
+    expect(logged).toMatchObject([{ level: 20, msg: 'callback ignored', eventType: 'MemberJoin' }])
+    expect(await receive({ ...callbackOf(1n), method: 'GET' }, log)).toEqual({
+      status: 405,
+      body: { error_code: 405, error: 'Callbacks are sent by POST.' },
+      isDue: false,
+      outcome: 'refused',
+      code: 'E_CALLBACK_METHOD',
+    })
     expect(await stored()).toEqual({ callbacks: [], jobs: [] })
   })
 
   test('of a process that is killed between storing it and making its room due nothing is left, and it is called again', async () => {
     await disturb('perform pg_terminate_backend(pg_backend_pid());')
     expect(await call(1n)).toMatchObject({ status: 503, body: { error_code: 503 }, code: 'E_CALLBACK_NOT_STORED' })
+    expect(logged).toMatchObject([{ level: 40, msg: 'callback refused', untold: 0 }])
+    expect(logged[0]).not.toHaveProperty('err')
     expect(await stored()).toEqual({ callbacks: [], jobs: [] })
     await sql`drop trigger disturbance on archive.jobs`.execute(database.db)
     expect(await call(1n)).toMatchObject({ status: 200 })
@@ -121,6 +134,9 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
     await disturb("if new.room_id = 7 then raise exception 'no' using errcode = '22023'; end if;")
     const answers = await Promise.all([5n, 6n, 7n, 8n].map((roomId) => call(roomId)))
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 503, 200])
+    const refusal = logged.find(({ msg }) => msg === 'callback refused')
+    expect(refusal).toMatchObject({ level: 40, code: '22023' })
+    expect(refusal).not.toHaveProperty('err')
     expect(await stored()).toEqual({ callbacks: [5n, 6n, 8n], jobs: [5n, 6n, 8n] })
   })
 
@@ -143,7 +159,15 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
     const holder = await database.db.startTransaction().execute()
     await sql`lock table archive.callbacks`.execute(holder)
     const waiting = Array.from({ length: 5000 }, () => call(1n))
-    expect(await call(2n)).toMatchObject({ status: 503, code: 'E_CALLBACK_INBOX', isDue: false })
+    expect(await call(2n)).toEqual({
+      status: 503,
+      body: { error_code: 503, error: 'There are too many at once; call again.' },
+      isDue: false,
+      outcome: 'refused',
+      code: 'E_CALLBACK_INBOX',
+    })
+    const reason = 'The database does not keep up with callbacks.'
+    expect(logged).toMatchObject([{ level: 40, code: 'E_CALLBACK_INBOX', reason }])
     await holder.commit().execute()
     const answers = await Promise.all(waiting)
     expect(answers.every(({ status }) => status === 200)).toBe(true)
@@ -165,6 +189,18 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
     await nowhere.destroy()
   })
 
+  test('a mistake of this program is told with its place', async () => {
+    const mistaken = () => {
+      throw new TypeError('a defect')
+    }
+    const receiveMistaken = createCallbackReceiver({ config, db: database.db, now: mistaken, clock })
+    expect(await receiveMistaken(callbackOf(1n), log)).toMatchObject({ status: 503, code: 'E_CALLBACK_NOT_STORED' })
+    const stack = expect.stringContaining('callbacks.test.ts')
+    expect(logged).toMatchObject([
+      { level: 50, msg: 'callback refused', code: 'E_UNEXPECTED', reason: 'a defect', untold: 0, err: { stack } },
+    ])
+  })
+
   test('a database that hangs up before it answers is out of reach, and no mistake of this program', async () => {
     const rude = createServer((socket) => socket.once('data', () => socket.end()))
     await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve))
@@ -179,12 +215,19 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
 
   test('refusals for one reason are told once in ten seconds, with how many were not', async () => {
     const forged = { method: 'POST', body: callbackOf(1n).body.replace(/"Sign":"./, '"Sign":"x') }
+    const refused = (status: number, code: string, error: string) => ({
+      ...{ status, body: { error_code: status, error }, isDue: false, outcome: 'refused', code },
+    })
     for (let second = 0; second < 25; second++) {
-      await receive(forged, log)
-      await receive({ method: 'POST', body: '{' }, log)
+      const wrong = 'The signature of the callback is wrong.'
+      expect(await receive(forged, log)).toEqual(refused(401, 'E_CALLBACK_SIGNATURE', wrong))
+      const unreadable = 'The callback cannot be read: it is not JSON.'
+      const malformed = { method: 'POST', body: '{' }
+      expect(await receive(malformed, log)).toEqual(refused(400, 'E_CALLBACK_MALFORMED', unreadable))
       clock.time += 1000
     }
     const told = logged.filter(({ msg }) => msg === 'callback refused')
+    expect(told[0]).toMatchObject({ level: 40, reason: 'The signature of the callback is wrong.' })
     expect(told.map(({ code, untold }) => [code, untold])).toEqual([
       ['E_CALLBACK_SIGNATURE', 0],
       ['E_CALLBACK_MALFORMED', 0],

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { claimDue } from '../../lib/archive/claim'
+import { claimDue, claimNamedRoom } from '../../lib/archive/claim'
 import { work } from '../../lib/archive/work'
 import type { Clock } from '../../lib/clock'
 import { beginAttempts } from '../../lib/db/begin-attempt'
@@ -132,15 +134,22 @@ test('a room that waits long for its slot keeps its lease', async () => {
   expect(Math.max(...gaps)).toBeLessThan(LEASE_MS / 2)
 })
 
-test('the rooms of a process of this machine that is gone are taken over at once', async () => {
-  await hint([1n, 2n])
+/** The holder that all rooms have, in place of which the job says another. */
+const renameHolders = (from: string, to: string) =>
+  sql`update archive.jobs set leased_by = replace(leased_by, ${from}, ${to})`.execute(archive.db)
+
+/** The number of a process that is no more. */
+async function goneProcess(): Promise<number | undefined> {
   const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
   await once(gone, 'close')
+  return gone.pid
+}
+
+test('the rooms of a process of this machine that is gone are taken over at once', async () => {
+  await hint([1n, 2n])
   const [first] = await claimDue(archive.context, { limit: 1 })
   expect(first?.holder).toContain(`:${process.pid}:`)
-  await sql`
-    update archive.jobs set leased_by = replace(leased_by, ${`:${process.pid}:`}, ${`:${gone.pid}:`})
-    where room_id = ${first?.roomId}`.execute(archive.db)
+  await renameHolders(`:${process.pid}:`, `:${await goneProcess()}:`)
   // What is free comes first, then what the dead one had; what a living one has stays with it.
   const [second] = await claimDue(archive.context, { limit: 1 })
   expect(second?.roomId).not.toBe(first?.roomId)
@@ -148,14 +157,67 @@ test('the rooms of a process of this machine that is gone are taken over at once
   expect(await claimDue(archive.context, { limit: 9 })).toEqual([])
 })
 
+test('a process takes back what it could not give back, and nothing else that it has', async () => {
+  await hint([1n, 2n])
+  const [first, second] = await claimDue(archive.context, { limit: 2 })
+  expect(first?.holder).toMatch(/:[0-9a-f]{8}-1$/)
+  const own = [first?.holder.replace(/-1$/, '') ?? '']
+  await renameHolders(`${second?.holder}`, 'another')
+  expect(await claimDue(archive.context, { limit: 9, own, holder: 'again' })).toEqual([
+    { roomId: 1n, holder: 'again-1', wasRefused: false },
+  ])
+})
+
+test('numbers of processes mean something on the machine alone that gave them', async () => {
+  await hint([1n])
+  const [lease] = await claimDue(archive.context, { limit: 1 })
+  const pid = await goneProcess()
+  if (process.platform === 'linux') {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8)
+    expect(lease?.holder).toContain(`${hostname()} ${boot} ${readlinkSync('/proc/self/ns/pid')}:${process.pid}:`)
+  }
+  await renameHolders(`:${process.pid}:`, ` elsewhere:${pid}:`)
+  expect(await claimDue(archive.context, { limit: 9 })).toEqual([])
+  expect(await claimNamedRoom(archive.context, 1n, { waitMs: 0 })).toBeUndefined()
+  // What is no number of a process says nothing of one.
+  await renameHolders(` elsewhere:${pid}:`, ':99999999999:')
+  expect(await claimDue(archive.context, { limit: 9 })).toEqual([])
+  await renameHolders(':99999999999:', `:${pid}:`)
+  expect(await claimNamedRoom(archive.context, 1n, { waitMs: 0 })).toMatchObject({ roomId: 1n })
+})
+
+test('a room that another works on is waited for, and is not hinted at', async () => {
+  await hint([1n])
+  await claim('elsewhere', 1)
+  const job = () => archive.db.selectFrom('archive.jobs').selectAll().executeTakeFirstOrThrow()
+  const before = await job()
+  const { signal } = new AbortController()
+  const slept: Parameters<Clock['sleep']>[] = []
+  let freeAfter = Number.POSITIVE_INFINITY
+  const clock: Clock = {
+    now: () => slept.length * 500,
+    async sleep(...sleep) {
+      if (slept.push(sleep) >= freeAfter) await sql`update archive.jobs set lease_until = null`.execute(archive.db)
+    },
+  }
+  const context = { ...archive.context, clock, now: () => now }
+  expect(await claimNamedRoom(context, 1n, { waitMs: 2000, signal })).toBeUndefined()
+  expect(slept).toEqual(Array(3).fill([500, signal]))
+  // Who has less time than patience does not wait in vain.
+  expect(await claimNamedRoom(context, 1n, { waitMs: 2000, deadline: 1500 + 1000 })).toBeUndefined()
+  expect(slept).toHaveLength(4)
+  expect(await job()).toEqual(before)
+  freeAfter = 6
+  expect(await claimNamedRoom(context, 1n, { waitMs: 60_000 })).toMatchObject({ roomId: 1n })
+  expect(slept).toHaveLength(6)
+  expect(await job()).toMatchObject({ hinted_at: before.hinted_at, hinted_by: 'sweep' })
+})
+
 test('the room that a process of this machine was reading once more when it went is taken over at once, too', async () => {
   await hint([1n])
-  const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
-  await once(gone, 'close')
   await claimDue(archive.context, { limit: 1 })
-  await sql`
-    update archive.jobs set state = 'archived', due_at = now() - interval '1 minute',
-      leased_by = replace(leased_by, ${`:${process.pid}:`}, ${`:${gone.pid}:`})`.execute(archive.db)
+  await renameHolders(`:${process.pid}:`, `:${await goneProcess()}:`)
+  await sql`update archive.jobs set state = 'archived', due_at = now() - interval '1 minute'`.execute(archive.db)
   expect(await claimDue(archive.context, { limit: 1 })).toMatchObject([{ roomId: 1n }])
 })
 

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { archiveRoom } from '../../lib/archive/archive-room'
+import type { ArchiveContext } from '../../lib/archive/context'
 import type { SimulatedRoom } from '../../lib/simulator'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import { expectTruth } from '../support/truth'
@@ -37,6 +39,14 @@ async function roomRow(roomId: bigint) {
   return archive.db.selectFrom('archive.rooms').selectAll().where('room_id', '=', roomId).executeTakeFirstOrThrow()
 }
 
+async function jobOf(roomId: bigint) {
+  return archive.db.selectFrom('archive.jobs').selectAll().where('room_id', '=', roomId).executeTakeFirstOrThrow()
+}
+
+async function runsOf(roomId: bigint) {
+  return archive.db.selectFrom('archive.runs').selectAll().where('room_id', '=', roomId).orderBy('attempt').execute()
+}
+
 test('the second archive of an unchanged room of 3,000 writes no member row, no page and no room', async () => {
   const room = await archivedRoom(3000)
   const versions = await rowVersions(room.roomId)
@@ -58,6 +68,92 @@ test('the second archive of an unchanged room of 3,000 writes no member row, no 
     .where('room_id', '=', room.roomId)
     .execute()
   expect(pages.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+  expect(await runsOf(room.roomId)).toMatchObject([
+    { outcome: 'archived', pages: 3, records: 3000, inserted: 3000 },
+    { outcome: 'unchanged', pages: 3, records: 3000, inserted: 0, content_hash: row.content_hash },
+  ])
+  // RequestIds are told in the order of the answers, and the last one is kept.
+  const { requestId } = archive.simulator.requests.at(-1) ?? {}
+  expect(report.requestId).toBe(requestId)
+  expect(await jobOf(room.roomId)).toMatchObject({ last_request_id: requestId, ended_at: row.real_end_at })
+})
+
+test('a new room of one page is written by one transaction', async () => {
+  const { roomId } = await archivedRoom(10)
+  const { rows } = await sql`
+    select count(distinct written.by)::int as transactions
+    from (select 'raw_pages' as of, xmin::text as by from archive.raw_pages where room_id = ${roomId}
+      union all select 'members', xmin::text from archive.member_records where room_id = ${roomId}
+      union all select 'rooms', xmin::text from archive.rooms where room_id = ${roomId}
+      union all select 'runs', xmin::text from archive.runs where room_id = ${roomId}
+      union all select 'jobs', xmin::text from archive.jobs where room_id = ${roomId}) as written`.execute(archive.db)
+  expect(rows).toEqual([{ transactions: 1 }])
+})
+
+test('a read of one page that says nothing new is counted, and not stored', async () => {
+  const room = await archivedRoom(10)
+  expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'unchanged', pages: 1, records: 10, requests: 1 })
+  const run = { pages: 1, records: 10, updated: 0, removed: 0, duplicates: 0 }
+  expect(await runsOf(room.roomId)).toMatchObject([
+    { ...run, outcome: 'archived', inserted: 10 },
+    { ...run, outcome: 'unchanged', inserted: 0 },
+  ])
+})
+
+test('a new room that was left in the middle is archived from where it was left', async () => {
+  const { context, school } = archive
+  const room = school.addRoom({ members: 1500 })
+  const controller = new AbortController()
+  const stopping = { ...context, observe: () => controller.abort(new Error('enough')) }
+  const patience = { waitMs: 0, signal: controller.signal }
+  await expect(archiveRoom(stopping, room.roomId, patience)).rejects.toThrow('enough')
+  expect(await runsOf(room.roomId)).toMatchObject([{ outcome: 'interrupted', pages: 1, records: 1000 }])
+  expect(await archive.archive(room.roomId)).toMatchObject({
+    outcome: 'archived',
+    attempt: 2,
+    pages: 2,
+    records: 1500,
+    inserted: 1500,
+    requests: 1,
+  })
+  await expectTruth(archive.db, room)
+})
+
+test('a page that is lost before the room is archived makes it inconsistent, however often', async () => {
+  const { context, db, school } = archive
+  const { roomId } = school.addRoom({ members: 1500 })
+  const lcic: ArchiveContext['lcic'] = {
+    ...context.lcic,
+    async describeRoomStatistics(...args) {
+      if (args[1] === 2) await sql`delete from archive.raw_pages where room_id = ${roomId} and page = 1`.execute(db)
+      return context.lcic.describeRoomStatistics(...args)
+    },
+  }
+  const report = await archiveRoom({ ...context, lcic }, roomId, { waitMs: 0 })
+  expect(report).toMatchObject({ outcome: 'inconsistent', code: 'E_INCONSISTENT', state: 'pending', attempt: 3 })
+  expect(report.message).toContain('LCIC announced 1500 records, and 500 were landed')
+  expect(await presentMembers(roomId)).toBe(0)
+})
+
+test('members who take the place of others are a revision, whatever else changes, and figures need not', async () => {
+  const room = await archivedRoom(6)
+  const [, one, two, ...rest] = room.members
+  if (!one || !two) throw new Error('no members')
+  const swap = async (newcomer: string, others: typeof rest) => {
+    room.members = [{ UserId: newcomer }, ...others]
+    expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'shrunk' })
+    return archive.archive(room.roomId)
+  }
+  room.figures = { ...room.figures, MemberNumber: 6, PeakMemberNumber: 6 }
+  await archive.archive(room.roomId)
+  const { revision } = await roomRow(room.roomId)
+  const swapped = await swap('newcomer-1', [one, two, ...rest])
+  expect(swapped).toMatchObject({ outcome: 'archived', inserted: 1, updated: 0, removed: 1 })
+  expect((await roomRow(room.roomId)).revision).toBe(revision + 1)
+  const others = [{ ...one, HandUps: 71 }, { ...two, HandUps: 72 }, ...rest]
+  const both = await swap('newcomer-2', others)
+  expect(both).toMatchObject({ outcome: 'archived', inserted: 1, updated: 2, removed: 1 })
+  expect((await roomRow(room.roomId)).revision).toBe(revision + 2)
 })
 
 test('records that come in another order are no change', async () => {
@@ -117,7 +213,7 @@ test('an empty re-read never empties a room, however often it comes', async () =
   for (let read = 0; read < 4; read++) {
     const report = await archive.archive(room.roomId)
     expect(report).toMatchObject({ outcome: 'emptied', state: 'archived', inserted: 0, updated: 0, removed: 0 })
-    expect(report.message).toContain('keeps')
+    expect(report.message).toContain('LCIC now lists nobody, the archive has 1500 members and keeps them')
   }
   expect(await rowVersions(room.roomId)).toEqual(versions)
   expect(await presentMembers(room.roomId)).toBe(1500)
@@ -128,7 +224,11 @@ test('a halved re-read loses nothing; a second one that says the same marks the 
   const all = room.members
   const versions = await rowVersions(room.roomId)
   room.members = all.slice(0, 750)
-  expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'shrunk', state: 'archived', removed: 0 })
+  const shrunk = await archive.archive(room.roomId)
+  expect(shrunk).toMatchObject({ outcome: 'shrunk', code: 'E_SHRUNK', state: 'archived', removed: 0, records: 750 })
+  expect(shrunk.message).toContain(
+    'LCIC now lists 750 members and lacks 750 that the archive has; they are kept until a second read says the same',
+  )
   expect(await rowVersions(room.roomId)).toEqual(versions)
 
   expect(await archive.archive(room.roomId)).toMatchObject({
@@ -192,7 +292,9 @@ test('exact copies look like a member that moved between pages, so they are beli
   const [first, second] = room.members
   if (!first || !second) throw new Error('no members')
   room.members.push({ ...first }, { ...second })
-  expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'inconsistent', state: 'pending' })
+  const report = await archive.archive(room.roomId)
+  expect(report).toMatchObject({ outcome: 'inconsistent', code: 'E_INCONSISTENT', state: 'pending' })
+  expect(report.message).toContain('22 records name only 20 users: some are listed twice')
   expect(await presentMembers(room.roomId)).toBe(0)
   expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'archived', inserted: 20, duplicates: 2 })
 })

@@ -4,6 +4,7 @@ import { ConfigurationError } from '../../lib/archive/archive-room'
 import { describeRooms } from '../../lib/archive/describe-rooms'
 import { replayRoom } from '../../lib/archive/replay-room'
 import { sweep } from '../../lib/archive/sweep'
+import { sweepAndDescribe } from '../../lib/archive/sweep-and-describe'
 import { work } from '../../lib/archive/work'
 import { type KnownRoom, recordRooms } from '../../lib/db/known-rooms'
 import { readStatus } from '../../lib/db/read-status'
@@ -12,6 +13,7 @@ import { ArchiveError } from '../../lib/errors'
 import { type Fault, type FaultRequest, School } from '../../lib/simulator'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import { postgresVersions } from '../support/database'
+import { testLog } from '../support/log-directory'
 
 const MINUTE = 60
 const HOUR = 60 * MINUTE
@@ -32,11 +34,15 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
   }
   let archive: TestArchive
   let app: bigint
+  let logged: Record<string, unknown>[]
+  const linesOf = (msg: string) => logged.filter((line) => line.msg === msg)
 
   async function open(options: Parameters<typeof openTestArchive>[0] = {}): Promise<void> {
     clock.time = noonMs
+    logged = []
+    const log = testLog((line) => logged.push(JSON.parse(line)))
     const school = new School({ nowMs: noonMs })
-    archive = await openTestArchive({ version, clock, schoolClock: clock, school, ...options })
+    archive = await openTestArchive({ version, clock, schoolClock: clock, school, log, ...options })
     app = BigInt(school.sdkAppId)
   }
   beforeEach(() => open())
@@ -465,6 +471,44 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(await roomOf(after.roomId)).toMatchObject({ name: 'renamed', revision: 1 })
   })
 
+  describe('after a sweep', () => {
+    const both = (options: object = {}) =>
+      sweepAndDescribe(archive.context, { sdkAppIds: [app], lookbackMs: 76 * HOUR * 1000, ...options })
+    const archiveSix = async () => {
+      for (let count = 0; count < 6; count++) await archive.archive(archive.school.addRoom().roomId)
+    }
+    /** Each room that is described takes so long. */
+    const takes = (ms: number) =>
+      archive.simulator.setFaults(({ action }) => {
+        if (action === 'DescribeRoom') clock.time += ms
+        return undefined
+      })
+
+    test('rooms are described, for half a minute at most', async () => {
+      await archiveSix()
+      takes(31_000)
+      const first = await both()
+      expect(first.reports).toMatchObject([{ sdkAppId: app, rooms: 6 }])
+      expect(first.described).toBeGreaterThan(0)
+      expect(first.described).toBeLessThan(6)
+      takes(1000)
+      expect((await both()).described).toBe(6 - first.described)
+    })
+
+    test('rooms are described for as long as there is time, and until it is aborted', async () => {
+      await archiveSix()
+      takes(2000)
+      expect((await both({ deadline: clock.time + 1500 })).described).toBeLessThan(6)
+      const controller = new AbortController()
+      archive.simulator.setFaults(({ action }) => {
+        if (action !== 'DescribeRoom') return undefined
+        controller.abort(new Error('enough'))
+        return { kind: 'hang' }
+      })
+      await expect(both({ signal: controller.signal })).rejects.toThrow('enough')
+    })
+  })
+
   describe('describing rooms', () => {
     const describe = (most = 100) => describeRooms(archive.context, { most, patience: { waitMs: 0 } })
     const teachers = async () =>
@@ -518,6 +562,11 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       expect(await describe()).toBe(0)
       // Those that were under way together.
       expect(requestsFor('DescribeRoom').length).toBeLessThanOrEqual(4)
+      const facts = { kind: 'configuration', code: 'UnauthorizedOperation.CamNoAuth' }
+      const told = linesOf('rooms cannot be described now')
+      expect(told).toHaveLength(requestsFor('DescribeRoom').length)
+      for (const { roomId, requestId } of requestsFor('DescribeRoom'))
+        expect(told).toContainEqual(expect.objectContaining({ level: 40, roomId: String(roomId), ...facts, requestId }))
       expect(await teachers()).toEqual(Array(10).fill(null))
       archive.simulator.setFaults(undefined)
       expect(await describe()).toBe(10)
@@ -530,6 +579,46 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       expect(await describe()).toBe(0)
       // Three, and those that were under way with them.
       expect(archive.simulator.requests.length - others).toBeLessThanOrEqual(6)
+      expect(linesOf('the room cannot be described')).toHaveLength(2)
+      expect(linesOf('rooms cannot be described now').length).toBeGreaterThan(0)
+    })
+
+    test('passes over a room that is refused now and then, and tells of each that is described', async () => {
+      const rooms = Array.from({ length: 12 }, () => archive.school.addRoom())
+      for (const { roomId } of rooms) await archive.archive(roomId)
+      const refused = new Set(rooms.filter((_, index) => index % 3 === 0).map(({ roomId }) => roomId))
+      archive.simulator.setFaults(({ action, roomId = 0n }) =>
+        action === 'DescribeRoom' && refused.has(roomId) ? { kind: 'error', code: 'InvalidParameter' } : undefined,
+      )
+      const described: unknown[] = []
+      const observe = (event: object) => described.push(event)
+      // One at a time, so that none is refused beside another.
+      const { budget, ...context } = archive.context
+      const queue = { last: Promise.resolve() as Promise<unknown> }
+      const lcic = {
+        ...context.lcic,
+        describeRoom(...args: Parameters<typeof context.lcic.describeRoom>) {
+          const answer = queue.last.catch(() => undefined).then(() => context.lcic.describeRoom(...args))
+          queue.last = answer
+          return answer
+        },
+      }
+      const patience = { waitMs: 0 }
+      expect(await describeRooms({ ...context, budget, lcic, observe }, { most: 100, patience })).toBe(8)
+      expect(linesOf('the room cannot be described')).toHaveLength(4)
+      expect(linesOf('rooms cannot be described now')).toEqual([])
+      expect(described.filter((event) => Reflect.get(event as object, 'type') === 'described')).toEqual(
+        Array.from({ length: 8 }, (_, index) => ({ type: 'described', rooms: index + 1 })),
+      )
+    })
+
+    test('passes nothing over that is not the doing of LCIC', async () => {
+      await archive.archive(archive.school.addRoom().roomId)
+      const observe = () => {
+        throw new TypeError('a defect')
+      }
+      const described = describeRooms({ ...archive.context, observe }, { most: 1, patience: { waitMs: 0 } })
+      await expect(described).rejects.toThrow('a defect')
     })
 
     test('a replay of emptied rooms brings the facts back', async () => {

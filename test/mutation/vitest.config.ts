@@ -1,13 +1,9 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** The tests of lib/archive that prove much and take little; those that kill processes or live through days are not among them. */
-const archive = ['budget', 'turns'].map((name) => `test/archive/${name}.test.ts`)
-const tests = process.env.MUTATION_TESTS?.split(' ') ?? [
-  'test/lcic/**/*.test.ts',
-  'test/archive/*.fuzz.test.ts',
-  ...archive,
-]
+/** Tests of lib/archive that kill processes, live through days, or are of huge rooms take longer than they find out. */
+const long = ['adversity', 'faults', 'histories', 'kill', 'outages', 'pace', 'room-sizes', 'scenarios']
+const tests = process.env.MUTATION_TESTS?.split(' ') ?? ['test/lcic/*.test.ts', 'test/archive/*.test.ts']
 
 /** Tests of the source itself are the quickest, and those that need a database come last. */
 class QuickFirst extends BaseSequencer {
@@ -22,6 +18,7 @@ class QuickFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: tests,
+    exclude: long.map((name) => `test/archive/${name}.test.ts`),
     globalSetup: tests.every((file) => file.startsWith('test/lcic/')) ? [] : ['test/mutation/global-setup.ts'],
     setupFiles: ['test/support/each-file.ts'],
     sequence: { sequencer: QuickFirst },
