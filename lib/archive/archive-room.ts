@@ -12,7 +12,6 @@ import { OUT_OF_BUDGET } from './budget'
 import { claimNamedRoom } from './claim'
 import { type ArchiveContext, type Attempt, LeaseLostError, type Patience } from './context'
 import { deferRoom, type Failure } from './defer-room'
-import { HeldRecords } from './held-records'
 import { InconsistentPagesError } from './paging'
 import { pullPages } from './pull-pages'
 import { type DeferralKind, retryDelayMs } from './schedule'
@@ -168,12 +167,9 @@ async function readOnce(
   begun: BegunRoom,
   patience: Patience,
 ): Promise<Counts & { outcome: RoomReport['outcome']; failure?: Failure }> {
-  const held = new HeldRecords()
   try {
-    const pulled = await pullPages(context, attempt, begun, held, patience)
-    const newRoom = held.all(pulled.pages.length)
-    const snapshot = await takeSnapshot(context, attempt, { ...pulled, ...(newRoom && { newRoom }) }, begun.archived)
-    const { outcome, reason, erased, ...written } = snapshot
+    const pulled = await pullPages(context, attempt, begun, patience)
+    const { outcome, reason, erased, ...written } = await takeSnapshot(context, attempt, pulled, begun.archived)
     const { pages } = pulled
     const read = { outcome, ...written, pages: pages.length, records: (pages[0]?.figures.Total ?? 0) - erased }
     if (outcome === 'archived' || outcome === 'unchanged') return read
@@ -193,8 +189,6 @@ async function readOnce(
       outcome: 'rejected',
       failure: { kind: 'rejected', code: 'E_UNEXPECTED', detail, requestId: attempt.requestIds.at(-1) },
     }
-  } finally {
-    held.release()
   }
 }
 

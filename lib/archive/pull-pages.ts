@@ -2,11 +2,11 @@ import { linkedController } from '../abort'
 import type { ArchivedRoom } from '../db/begin-attempt'
 import { landPage, type PageToLand } from '../db/land-page'
 import { renewLease } from '../db/leases'
+import { encodeMembers, type MemberColumns } from '../db/member-columns'
 import { readErasures } from '../db/read-erasures'
 import { redactPage } from '../lcic/redact-page'
 import type { PageFigures, StatisticsPage } from '../lcic/statistics'
 import { type ArchiveContext, type Attempt, LeaseLostError, type Patience } from './context'
-import type { HeldRecords } from './held-records'
 import { countRecords, nextPage, type RoomPage, requireAgreement, requireWholeness } from './paging'
 import { request } from './request'
 
@@ -14,6 +14,8 @@ import { request } from './request'
 export interface PulledPages {
   /** By number. */
   readonly pages: readonly RoomPage[]
+  /** What is needed to archive a new room at once; absent: for the pages of others, and of large or archived rooms. */
+  readonly newRoom?: { readonly members: readonly MemberColumns[]; readonly erasuresSeen: bigint }
   /** The room's only page, if it is not landed yet: it is landed with the room, or need not be. */
   readonly unlanded?: UnlandedPage | undefined
 }
@@ -24,22 +26,25 @@ export interface UnlandedPage {
   readonly body: Buffer
 }
 
+/** Of larger rooms the records are not kept in memory until they are archived. They take some 200 bytes each. */
+const MOST_HELD = 5000
+
 /**
  * Pulls and lands the pages of an attempt that are not landed yet, until there are as many records as LCIC announced:
  * never until a short page, since nothing says that pages are full.
  *
- * @param held gets the records of the pages of a new room
  * @throws {InconsistentPagesError} if the pages disagree about the room, or end before, or go beyond, what was announced
  */
 export async function pullPages(
   context: ArchiveContext,
   attempt: Attempt,
   { landed, archived }: { landed: readonly RoomPage[]; archived?: ArchivedRoom },
-  held: HeldRecords,
   patience: Patience,
 ): Promise<PulledPages> {
   const pages = new Map<number, RoomPage>()
   const isNew = !archived && landed.length === 0
+  /** The records of each page of a new room. */
+  const held: { readonly columns: MemberColumns; readonly erasuresSeen: bigint }[] = []
   let unlanded: UnlandedPage | undefined
   const inFlight = new Map<number, Promise<void>>()
   const stop = linkedController(patience.signal)
@@ -47,15 +52,16 @@ export async function pullPages(
   async function pull(page: number): Promise<void> {
     const answer = await requestPage(context, attempt, page, { ...patience, signal: stop.signal })
     requireAgreement(pages, page, answer.figures)
+    const isHeld = isNew && answer.figures.Total <= MOST_HELD
     const redacted = redactedPage(context, attempt, page, answer, archived)
     const isSame = 'sameAsAttempt' in redacted.page.content
     // A room that lists nobody may not be archived at all.
     const isOnly =
       page === 1 && landed.length === 0 && answer.recordCount > 0 && answer.recordCount === answer.figures.Total
-    const isUnlanded = isOnly && (isNew || isSame)
+    const isUnlanded = isOnly && (isHeld || isSame)
     if (isUnlanded) unlanded = { page: redacted.page, body: answer.body }
     const told = isUnlanded ? redacted : await landAnswer(context, attempt, page, answer, archived, redacted)
-    if (isNew) held.add(told.members, told.erasuresSeen)
+    if (isHeld) held.push({ columns: encodeMembers(told.members), erasuresSeen: told.erasuresSeen })
     const { recordCount, erased, figures, contentHash, requestId } = told.page
     pages.set(page, { page, recordCount, erased, figures, contentHash, requestId })
     const records = countRecords(pages)
@@ -90,7 +96,10 @@ export async function pullPages(
     stop.unlink()
   }
   requireWholeness(pages, archived !== undefined)
-  return { pages: [...pages.values()].sort((a, b) => a.page - b.page), unlanded }
+  const all = [...pages.values()].sort((a, b) => a.page - b.page)
+  if (held.length < all.length) return { pages: all, unlanded }
+  const erasuresSeen = held.map((page) => page.erasuresSeen).reduce((least, seen) => (seen < least ? seen : least))
+  return { pages: all, unlanded, newRoom: { members: held.map(({ columns }) => columns), erasuresSeen } }
 }
 
 async function requestPage(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
-import { archiveNewRoom, type NewRoom } from '../db/archive-new-room'
+import { archiveNewRoom } from '../db/archive-new-room'
 import type { ArchivedRoom } from '../db/begin-attempt'
 import { confirmUnchanged } from '../db/confirm-unchanged'
 import { concludedRuns, finishRun } from '../db/finish-run'
@@ -48,11 +48,6 @@ export interface Snapshot {
  */
 const READS_TO_BELIEVE = { lostMembers: 2, differingDuplicates: 3, copies: 6 }
 
-export interface PagesToTake extends PulledPages {
-  /** The records of a new room, to archive it at once; absent: of the pages of others, and of large or archived rooms. */
-  readonly newRoom?: Pick<NewRoom, 'members' | 'erasuresSeen'>
-}
-
 /**
  * Decides what the pages of an attempt are worth, and applies them: room, members, tombstones, run and job in one
  * transaction, so that a reader sees the room as it was or as it is now. A new room, and one that has not changed, take one
@@ -63,7 +58,7 @@ export interface PagesToTake extends PulledPages {
 export async function takeSnapshot(
   context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
-  pulled: PagesToTake,
+  pulled: PulledPages,
   archived: ArchivedRoom | undefined,
 ): Promise<Snapshot> {
   return (
@@ -76,7 +71,7 @@ export async function takeSnapshot(
 async function takeAtOnce(
   context: Pick<ArchiveContext, 'db' | 'now' | 'policy'>,
   attempt: Attempt,
-  { pages, newRoom, unlanded }: PagesToTake,
+  { pages, newRoom, unlanded }: PulledPages,
   archived: ArchivedRoom | undefined,
 ): Promise<Snapshot | undefined> {
   const { db } = context

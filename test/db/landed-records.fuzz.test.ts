@@ -128,7 +128,7 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
         values (${roomId}, 1, 1, ${page.body}::json, ${page.records ? JSON.stringify(page.records) : null}::json,
           ${JSON.stringify(page.figures)}::jsonb, ${page.recordCount}, ${page.contentHash}, now())`.execute(database.db)
       const landed = await rowsOf(sql`select * from (${recordsOf(roomId, 1)}) as landed order by page, position`)
-      expect(await rowsOf(recordsFrom(encodeMembers(page.members)))).toEqual(landed)
+      expect(await rowsOf(recordsFrom([encodeMembers(page.members)]))).toEqual(landed)
       expect(landed).toHaveLength(texts.length)
       for (const [index, text] of texts.entries()) {
         // Whole numbers that JavaScript would round are their digits to PostgreSQL, too.

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { type RawBuilder, sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { recordsOf, valueColumns } from '../../lib/db/landed-records'
-import { encodeMembers, packed, recordsFrom } from '../../lib/db/member-columns'
+import { encodeMembers, recordsFrom } from '../../lib/db/member-columns'
 import { memberFields } from '../../lib/lcic/member-record'
 import { readStoredPage } from '../../lib/lcic/statistics'
 import { createTestDatabase, type TestDatabase } from '../support/database'
@@ -55,11 +55,7 @@ test('what PostgreSQL makes of records as arrays is what it makes of them as JSO
           values (${roomId}, 1, ${index + 1}, ${body}::json, ${records ? JSON.stringify(records) : null}::json,
             ${JSON.stringify(figures)}::jsonb, ${recordCount}, ${contentHash}, now())`.execute(database.db)
       }
-      const asArrays: unknown[] = []
-      for (const [index, { members }] of read.entries()) {
-        const columns = encodeMembers(members)
-        asArrays.push(...(await rowsOf(recordsFrom(index === 0 ? columns : packed(columns)))))
-      }
+      const asArrays = await rowsOf(recordsFrom(read.map(({ members }) => encodeMembers(members))))
       const asJson = await rowsOf(sql`select * from (${recordsOf(roomId, 1)}) as landed order by page, position`)
       expect(asArrays).toEqual(asJson)
       expect(asArrays).toHaveLength(drawn.flat().length)
