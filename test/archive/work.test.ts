@@ -57,6 +57,41 @@ test('until nothing is due: what is due is archived, what is not is left', async
   expect(await jobs('pending')).toMatchObject([{ room_id: rooms[5] }])
 })
 
+test('what is done is counted by what became of it', async () => {
+  const [expired, unready, hanging, busy, ...others] = await addRooms(...small(6))
+  const room = archive.school.rooms.get(expired ?? 0n)
+  if (room) room.fate = 'expired'
+  archive.simulator.setFaults(({ roomId }) => {
+    if (roomId === unready) return { kind: 'error', code: 'ResourceUnavailable' }
+    return roomId === hanging ? { kind: 'hang' } : undefined
+  })
+  // Another takes the room over before its page is landed.
+  const lcic: ArchiveContext['lcic'] = {
+    ...context.lcic,
+    async describeRoomStatistics(roomId, ...rest) {
+      const answer = await context.lcic.describeRoomStatistics(roomId, ...rest)
+      if (roomId === busy)
+        await sql`update archive.jobs set leased_by = 'x' where room_id = ${busy}`.execute(archive.db)
+      return answer
+    },
+  }
+  const { reports, ...done } = await workOff({ requestTimeoutMs: 50 }, { ...context, lcic, clock: hastyClock })
+  expect(done).toEqual({ archived: 2, expired: 1, putOff: 2, requests: 4, records: 4 })
+  const outcomes = reports.map(({ roomId, outcome, code }) => [roomId, outcome, code])
+  expect(new Set(outcomes.map(String))).toEqual(
+    new Set([
+      `${expired},expired,FailedOperation.ClassExpired`,
+      `${unready},not_ready,ResourceUnavailable`,
+      `${hanging},transient,E_TIMEOUT`,
+      `${busy},busy,`,
+      ...others.map((roomId) => `${roomId},archived,`),
+    ]),
+  )
+  // All of that is nothing new.
+  await sql`update archive.jobs set due_at = now() where room_id = any(${others})`.execute(archive.db)
+  expect(await workOff()).toMatchObject({ archived: 2, records: 4 })
+})
+
 test('until idle: what is due within a minute is waited for, what is due later is not', async () => {
   const [soon, late] = await addRooms(...small(2))
   await sql`update archive.jobs set due_at = now() + interval '1500 ms' where room_id = ${soon}`.execute(archive.db)
@@ -272,11 +307,32 @@ test('a room whose outcome the database refused is taken up again at once', asyn
 test('a database that answers with errors alone ends the work after ten', async () => {
   await addRooms(...small(3))
   await sql`alter table archive.jobs rename to jobs_elsewhere`.execute(archive.db)
-  const lines: string[] = []
-  const log = testLog((line) => lines.push(line))
-  const hasty = { ...context, clock: hastyClock, log }
-  await expect(workOff({ until: 'stopped' }, hasty)).rejects.toThrow('archive.jobs')
-  expect(lines.filter((line) => line.includes('trouble with the database'))).toHaveLength(10)
+  const logged: Record<string, unknown>[] = []
+  const events: unknown[] = []
+  const log = testLog((line) => logged.push(JSON.parse(line)))
+  const slept: number[] = []
+  const clock: Clock = {
+    ...hastyClock,
+    async sleep(durationMs, signal) {
+      slept.push(durationMs)
+      await hastyClock.sleep(durationMs, signal)
+    },
+  }
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.5)
+  const observe = (event: unknown) => events.push(event)
+  await expect(workOff({ until: 'stopped' }, { ...context, clock, log, observe })).rejects.toThrow('archive.jobs')
+  random.mockRestore()
+  const troubles = logged.filter(({ msg }) => msg === 'trouble with the database')
+  expect(troubles).toEqual(
+    Array.from({ length: 10 }, (_, index) =>
+      expect.objectContaining({
+        ...{ level: 40, code: '42P01', reason: 'PostgreSQL refused with SQLSTATE 42P01', troubles: index + 1 },
+      }),
+    ),
+  )
+  // Longer each time, and a little longer than that.
+  expect(slept).toEqual([200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000].map((ms) => ms * 1.25))
+  expect(events).toEqual([{ type: 'database_lost' }])
 })
 
 test('a database that only reads for a while, as one that is about to be the primary, is waited for', async () => {

@@ -102,6 +102,30 @@ test('erased members are left out however their ids are written, by their own id
   expect(both.page.recordCount).toBe(2)
 })
 
+test('of an erased member nothing is left, whatever else the record holds; who is not named is nobody', () => {
+  const page = pageOf(
+    '[{"HandUps":1,"UserId":"ada","UserName":"Ada"},{"UserId":null},{"UserId":""},{"UserId":["ada"]}]',
+  )
+  const nobody = [{ UserId: null }, { UserId: '' }, { UserId: ['ada'] }]
+  expect(recordsIn(redactPage(page, erasing('ada', '')).page)).toEqual(nobody)
+  const both = redactPage(page, { ...pseudonymise, ...erasing('ada') })
+  expect(both.erased).toEqual(['{"HandUps":1,"UserId":"ada","UserName":"Ada"}'])
+  expect(recordsIn(both.page)).toEqual([{ UserId: null }, { UserId: '' }, { UserId: null }])
+})
+
+test('a number in place of a name or an address is replaced like its digits, and spaces around it are no part of it', () => {
+  const page = pageOf('[{"UserName": 42 ,"IPAddress":7\n,"Location":true }]')
+  expect(recordsIn(redactPage(page, pseudonymise).page)).toEqual([
+    { UserName: tokenOf('name', '42'), IPAddress: tokenOf('ip', '7'), Location: tokenOf('location', 'true') },
+  ])
+})
+
+test('a page without a list stays as it is', () => {
+  const page = pageOf('null')
+  expect(redactPage(page, pseudonymise).page).toBe(page)
+  expect(redactPage(page, erasing('ada')).page).toBe(page)
+})
+
 test('fields that are not known lose the id of an erased member, unless it is so short that it could mean anything', () => {
   const page = pageOf('[{"UserId":"bo","By":"teacher-1","Level":"1"}]', ',"Host":{"teacher-1":["teacher-1 "]}')
   const { page: left } = redactPage(page, erasing('teacher-1', '1'))
@@ -136,17 +160,28 @@ test.each(['12', '-1.25', '1e3', 'true', 'null', '""', '" "', '"12"', '" 12 "', 
   },
 )
 
-test.each(['"Ada"', '"a12"', '"12a"', '"12."', '".5"', '"1 2"', '"12 a"', '"--1"', '"12.3.4"', '["Ada"]', '{"a":1}'])(
-  'where a number belongs %s may be anything, and is replaced, or left out',
-  (value) => {
-    const said = JSON.parse(value)
-    const token = tokenOf('text', typeof said === 'string' ? said : value)
-    expect(fieldAfter('Mic', value)).toBe(token)
-    expect(figureAfter('MicCount', value)).toBe(token)
-    expect(fieldAfter('Mic', value, drop)).toBeUndefined()
-    expect(figureAfter('MicCount', value, drop)).toBeUndefined()
-  },
-)
+test.each([
+  '"Ada"',
+  '"Ada\\"12"',
+  '"12\\" Ada"',
+  '"a12"',
+  '"12a"',
+  '"12."',
+  '".5"',
+  '"1 2"',
+  '"12 a"',
+  '"--1"',
+  '"12.3.4"',
+  '["Ada"]',
+  '{"a":1}',
+])('where a number belongs %s may be anything, and is replaced, or left out', (value) => {
+  const said = JSON.parse(value)
+  const token = tokenOf('text', typeof said === 'string' ? said : value)
+  expect(fieldAfter('Mic', value)).toBe(token)
+  expect(figureAfter('MicCount', value)).toBe(token)
+  expect(fieldAfter('Mic', value, drop)).toBeUndefined()
+  expect(figureAfter('MicCount', value, drop)).toBeUndefined()
+})
 
 test('a figure that nobody knows is replaced even if it is digits; a number stays, and RequestId and Total do', () => {
   expect(figureAfter('New', '"12"')).toBe(tokenOf('text', '12'))

@@ -19,7 +19,9 @@ describe('an answer that holds no statistics is refused', () => {
     ['a list that is none', { MemberRecords: { length: 1 } }],
     ['no RequestId', { RequestId: undefined }],
   ])('%s', (_, fields) => {
-    expect(() => readStoredPage(page(fields))).toThrow('The answer holds no room statistics.')
+    const message = 'The answer holds no room statistics.'
+    const refusal = expect.objectContaining({ kind: 'transient', code: 'E_NOT_AN_API_ANSWER', message })
+    expect(() => readStoredPage(page(fields))).toThrow(refusal)
   })
 })
 
@@ -51,7 +53,8 @@ test('numbers that JavaScript would round keep their digits, and ids that differ
 test('an id of 16 digits beyond 2^53 keeps them, and so does an unknown figure beside records of ordinary life', () => {
   const answer = (record: string, more: string) =>
     readStoredPage(`{"Response":{"RequestId":"r","Total":1,"MemberRecords":[${record}]${more}}}`)
-  expect(answer('{"UserId":9007199254740993}', '').members).toEqual([{ UserId: '9007199254740993' }])
+  for (const space of ['', ' ', '\n '])
+    expect(answer(`{"UserId":${space}9007199254740993}`, '').members).toEqual([{ UserId: '9007199254740993' }])
   const page = answer('{"UserId":"a"}', ',"New":9007199254740993')
   expect(page.figures.extra).toEqual({ New: '9007199254740993' })
   expect(page.members).toEqual([{ UserId: 'a' }])
