@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { createLcic } from '../../lib/lcic/client'
 import { memberFields } from '../../lib/lcic/member-record'
 import { School, type SimulatedRecord, startSimulator } from '../../lib/simulator'
 import { randomFrom } from '../../lib/simulator/random'
@@ -14,7 +15,7 @@ export interface ScaleRooms {
   /** Archives those that are read again later, by ids from this one on. */
   archiveMiddle(archive: Archive, firstId: bigint): Promise<void>
   /** Makes those of all rounds, by ids from this one on. */
-  addNew(firstId: bigint): void
+  addNew(firstId: bigint): Promise<void>
   /** What each step finds in a round. */
   of(round: number): Readonly<Record<ScaleStep, Source>>
   close(): Promise<void>
@@ -27,25 +28,28 @@ const LARGE = { rooms: 20, members: 1000 }
 export async function scaleRooms({ students, rounds }: { students: number; rounds: number }): Promise<ScaleRooms> {
   const school = new School()
   const { endpoint, credentials, close } = await startSimulator({ school, requestsPerSecond: 0 })
+  const lcic = createLcic({ endpoint: new URL(endpoint), credentials: () => credentials })
   let middle: Source | undefined
   const added: Record<'small' | 'large', Source>[] = []
-  function add({ rooms, members }: typeof SMALL, firstId: bigint): Source {
+  async function add({ rooms, members }: typeof SMALL, firstId: bigint): Promise<Source> {
     const roomIds = Array.from({ length: rooms }, (_, index) => firstId + BigInt(index))
     for (const roomId of roomIds) {
       const room = school.addRoom({ roomId, members, frozen: true })
       room.members = ofSchool(room.members, { students, seed: Number(roomId) })
+      // Encoded now and kept, so that nobody waits for that who is measured.
+      await lcic.describeRoomStatistics(roomId, 1)
     }
     return { endpoint, credentials, roomIds: roomIds.map(String), members }
   }
   return {
     async archiveMiddle(archive, firstId) {
-      middle = add(SMALL, firstId)
+      middle = await add(SMALL, firstId)
       await archiveRooms(archive, middle)
     },
-    addNew(firstId) {
+    async addNew(firstId) {
       for (let round = 0, id = firstId; round < rounds; round++) {
-        const small = add(SMALL, id)
-        const large = add(LARGE, id + BigInt(SMALL.rooms))
+        const small = await add(SMALL, id)
+        const large = await add(LARGE, id + BigInt(SMALL.rooms))
         added.push({ small, large })
         id += BigInt(SMALL.rooms + LARGE.rooms)
       }
@@ -59,7 +63,10 @@ export async function scaleRooms({ students, rounds }: { students: number; round
         'rooms of 30 read again, unchanged': middle,
       }
     },
-    close,
+    async close() {
+      lcic.close()
+      await close()
+    },
   }
 }
 
