@@ -100,7 +100,8 @@ export type ArchivingCosts = Readonly<Record<ScaleStep, Readonly<Record<'large' 
 
 /**
  * Does the same to both archives by turns, so that other work on the machine weighs on them alike. There is one checkpoint, at
- * the beginning: until the end there come as many rooms as at the API's full rate in three minutes.
+ * the beginning: until the end of five rounds there come as many members as rooms of 30 have in three and a half minutes at
+ * the API's full rate.
  */
 export async function compareArchiving(comparison: Comparison): Promise<ArchivingCosts> {
   const { large, empty, source, rounds, progress, reset } = comparison
