@@ -6,6 +6,7 @@ import * as functions from './0004-functions'
 import * as privacy from './0005-privacy'
 import * as analytics from './0006-analytics'
 import * as updatesInPlace from './0007-updates-in-place'
+import * as membersOfARoom from './0008-members-of-a-room'
 
 /** Every migration, in order. A static list, so that it bundles; names are never changed once released. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005-privacy': privacy,
   '0006-analytics': analytics,
   '0007-updates-in-place': updatesInPlace,
+  '0008-members-of-a-room': membersOfARoom,
 }

@@ -76,7 +76,7 @@ function keyOf({ role, on, verb, schema, table, column }: Right): string {
 
 /** Of `pg_class c` in `pg_namespace n`. */
 const isOwn = sql`(
-  n.nspname = 'archive' and c.relkind = 'r' and c.relname = any (${ownTables}::text[])
+  n.nspname = 'archive' and c.relkind in ('r', 'p') and c.relname = any (${ownTables}::text[])
   or n.nspname = 'archive' and c.relkind = 'v' and c.relname = any (${ownViews}::text[])
   or n.nspname = any (${viewSchemas}::text[]) and c.relkind = 'v')`
 

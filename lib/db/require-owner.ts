@@ -10,7 +10,7 @@ import type { Database } from './tables'
 export async function requireOwner(db: Kysely<Database>): Promise<void> {
   const { rows } = await sql<{ role: string; owns: boolean }>`
     select current_user::text as role, bool_and(pg_has_role(relowner, 'usage')) as owns
-    from pg_class where relnamespace = 'archive'::regnamespace and relkind = 'r'`.execute(db)
+    from pg_class where relnamespace = 'archive'::regnamespace and relkind in ('r', 'p')`.execute(db)
   const [own] = rows
   if (own?.owns) return
   throw new UsageError(

@@ -1,10 +1,10 @@
 import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
 import type { Database } from '../../lib/db/tables'
-import { type Question, questions } from './dashboard-questions'
+import { type Question, questions, type Scope, scopes } from './dashboard-questions'
 import { type Plan, type PlanCost, planCost } from './query-plan'
 import { apps } from './simulated-school'
-import { chooseSubjects } from './subjects'
+import { chooseSubjects, type Subject } from './subjects'
 
 /** Who asks: an analyst who sees all, and one who sees the first app only. */
 const askers = ['bench_analyst', 'bench_tenant'] as const
@@ -23,37 +23,59 @@ export interface Answer {
   readonly plan: string
 }
 
+/** What is asked how often. */
+export interface Asking {
+  readonly runs: number
+  /** All by default. */
+  readonly about?: readonly Scope[]
+}
+
 /** Asks each question several times as each of the askers, by turns: logins of their own, as a dashboard would have. */
-export async function askAll(db: Kysely<Database>, databaseUrl: string, runs: number): Promise<Answer[]> {
+export async function askAll(
+  db: Kysely<Database>,
+  databaseUrl: string,
+  { runs, about = scopes }: Asking,
+): Promise<Answer[]> {
   for (const role of askers)
     await sql`create role ${sql.id(role)} login password ${sql.lit(role)} in role lcic_reader`.execute(db)
   await sql`insert into archive.tenants (role_name, sdk_app_id) values ('bench_tenant', ${apps[0]})`.execute(db)
-  const subjects = await chooseSubjects(db)
+  const subjects = await chooseSubjects(db, about)
   const analyst = await login(databaseUrl, 'bench_analyst')
   const tenant = await login(databaseUrl, 'bench_tenant')
-  const answers: Answer[] = []
-  for (const question of questions) {
-    const { value, needs } = subjects[question.scope]
-    const query = { text: question.sql, values: question.scope === 'school' ? [] : [value] }
-    const times = { analyst: [] as number[], tenant: [] as number[] }
-    let rows = 0
-    for (let run = 0; run < runs; run++) {
-      const answered = await timed(analyst, query)
-      rows = answered.rows
-      times.analyst.push(answered.ms)
-      times.tenant.push((await timed(tenant, query)).ms)
+  try {
+    const answers: Answer[] = []
+    for (const question of questions) {
+      const subject = subjects[question.scope]
+      if (subject) answers.push(await ask(question, subject, { analyst, tenant, runs }))
     }
-    answers.push({
-      question,
-      ms: { analyst: median(times.analyst), tenant: median(times.tenant) },
-      rows,
-      needed: needs[question.needs],
-      ...(await explain(analyst, query)),
-    })
+    return answers
+  } finally {
+    await analyst.end()
+    await tenant.end()
   }
-  await analyst.end()
-  await tenant.end()
-  return answers
+}
+
+async function ask(
+  question: Question,
+  { value, needs }: Subject,
+  { analyst, tenant, runs }: { readonly analyst: pg.Client; readonly tenant: pg.Client; readonly runs: number },
+): Promise<Answer> {
+  const query = { text: question.sql, values: question.scope === 'school' ? [] : [value] }
+  const times = { analyst: [] as number[], tenant: [] as number[] }
+  let rows = 0
+  for (let run = 0; run < runs; run++) {
+    const answered = await timed(analyst, query)
+    rows = answered.rows
+    times.analyst.push(answered.ms)
+    times.tenant.push((await timed(tenant, query)).ms)
+  }
+  return {
+    question,
+    ms: { analyst: median(times.analyst), tenant: median(times.tenant) },
+    rows,
+    needed: needs[question.needs],
+    ...(await explain(analyst, query)),
+  }
 }
 
 async function login(databaseUrl: string, role: string): Promise<pg.Client> {

@@ -10,9 +10,8 @@ import { claimDueRooms } from '../../lib/db/leases'
 import { migrateUp } from '../../lib/db/migrate'
 import type { Database } from '../../lib/db/tables'
 import { openEmbeddedDatabase } from '../../lib/embedded'
-
-/** Rooms a worker takes at once. */
-const LIMIT = 8
+import { CLAIM_LIMIT, measureClaim } from './measure-claim'
+import { quantile } from './quantile'
 
 /** What is in the table of jobs besides those that are due. */
 type Others = 'archived' | 'pending' | 'older'
@@ -93,19 +92,6 @@ async function createTable(url: string, name: string, { jobs, due, others }: Cas
   return db
 }
 
-/** The claim is taken back, so that each meets the same table. */
-async function measureClaim(db: Kysely<Database>): Promise<number> {
-  return db.connection().execute(async (connection) => {
-    await sql`begin`.execute(connection)
-    const startedAt = performance.now()
-    const { leases } = await claimDueRooms(connection, { holder: 'bench', now: databaseTime, limit: LIMIT })
-    const ms = performance.now() - startedAt
-    await sql`rollback`.execute(connection)
-    if (leases.length !== LIMIT) throw new Error(`Claimed ${leases.length} rooms instead of ${LIMIT}.`)
-    return ms
-  })
-}
-
 /** The plan of the very statement that is used. */
 async function planOf(db: Kysely<Database>): Promise<string> {
   let compiled: CompiledQuery | undefined
@@ -129,7 +115,7 @@ async function planOf(db: Kysely<Database>): Promise<string> {
       }
     },
   })
-  await claimDueRooms(capture, { holder: 'bench', now: databaseTime, limit: LIMIT })
+  await claimDueRooms(capture, { holder: 'bench', now: databaseTime, limit: CLAIM_LIMIT })
   if (!compiled) throw new Error('No statement was seen.')
   const explained = CompiledQuery.raw(`explain (analyze, buffers) ${compiled.sql}`, [...compiled.parameters])
   const { rows } = await db.executeQuery<{ 'QUERY PLAN': string }>(explained)
@@ -148,11 +134,6 @@ function report(tables: readonly (Case & { claimMs: number[] })[]): string {
     table.push([name, quantile(claimMs, 0.5).toFixed(2), p95.toFixed(2), (p95 / small).toFixed(2)])
   }
   return table.toString()
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
 void main()

@@ -123,13 +123,13 @@ async function resetBare(admin: pg.Client): Promise<void> {
     create table bare.rows as table archive.member_records with no data`)
 }
 
-async function resetArchive(admin: pg.Client): Promise<void> {
+export async function resetArchive(admin: pg.Client): Promise<void> {
   await admin.query(
     'truncate archive.jobs, archive.rooms, archive.member_records, archive.raw_pages, archive.runs, archive.history',
   )
 }
 
-async function runProcess<Task>(name: string, task: Task): Promise<Measured> {
+export async function runProcess<Task>(name: string, task: Task): Promise<Measured> {
   const child = fork(program(name), [JSON.stringify(task)])
   const ended = once(child, 'exit')
   const measured = await answerOf<Measured>(child)

@@ -1,5 +1,7 @@
 /** What a question is about. */
-export type Scope = 'week' | 'course' | 'student' | 'room' | 'school'
+export type Scope = (typeof scopes)[number]
+
+export const scopes = ['week', 'course', 'student', 'room', 'school'] as const
 
 /** What a dashboard asks of one view. */
 export interface Question {

@@ -1,17 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { DuckDBInstance } from '@duckdb/node-api'
 import Table from 'cli-table3'
 import { type Kysely, sql } from 'kysely'
 import { connect } from '../../lib/db/connect'
 import { migrateUp } from '../../lib/db/migrate'
 import type { Database } from '../../lib/db/tables'
 import { openEmbeddedDatabase } from '../../lib/embedded'
+import { askDuckDb } from './ask-duckdb'
+import { type ExportCost, type ExportTask, runExport, startExport } from './run-export'
 import { serverCpuMs } from './server-cpu'
 
 const MEMBERS_PER_ROOM = 30
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
       await sql<{ rows: bigint; seconds: bigint }>`
         select count(*) as rows, sum(present_seconds) as seconds from analytics.fact_attendance`.execute(db)
     ).rows
-    const fileSum = await ask(
+    const fileSum = await askDuckDb(
       `select count(*) as rows, sum(present_seconds)::bigint as seconds from '${out}/fact_attendance/*/*.parquet'`,
     )
     if (viewSum?.rows !== fileSum.rows || viewSum?.seconds !== fileSum.seconds)
@@ -55,7 +55,7 @@ async function main(): Promise<void> {
     process.stdout.write(`${report(first, second)}\n`)
     process.stdout.write(
       `Killed: ${killed.whole} files in place, all of which DuckDB reads, and ${killed.unfinished} unfinished under another name. ` +
-        `The next run wrote the ${completed.files} others; then there were ${await ask(`select count(*) as rows from '${join(directory, 'killed')}/fact_attendance/*/*.parquet'`).then(({ rows }) => rows)} rows and ${await unfinishedIn(join(directory, 'killed'))} unfinished files.\n`,
+        `The next run wrote the ${completed.files} others; then there were ${await askDuckDb(`select count(*) as rows from '${join(directory, 'killed')}/fact_attendance/*/*.parquet'`).then(({ rows }) => rows)} rows and ${await unfinishedIn(join(directory, 'killed'))} unfinished files.\n`,
     )
     await db.destroy()
   } finally {
@@ -105,49 +105,9 @@ async function fill(db: Kysely<Database>, rooms: number): Promise<void> {
   await sql`checkpoint`.execute(db)
 }
 
-interface Export {
-  readonly url: string
-  readonly out: string
-}
-
-interface Measured {
-  readonly files: number
-  readonly rows: number
-  readonly bytes: number
-  readonly wallMs: number
-  readonly serverCpuMs: number
-  /** Of the export. */
-  readonly cpuMs: number
-  readonly peakRssBytes: number
-}
-
-/** The command as people run it. */
-async function runExport({ url, out, cpuMs }: Export & { cpuMs: () => Promise<number> }): Promise<Measured> {
-  const before = await cpuMs()
-  const begin = performance.now()
-  const child = start({ url, out })
-  let text = ''
-  child.stdout?.setEncoding('utf8').on('data', (data: string) => {
-    text += data
-  })
-  const watched = watch(child)
-  const [exitCode] = await once(child, 'close')
-  const wallMs = performance.now() - begin
-  if (exitCode !== 0) throw new Error(`The export ended with ${exitCode}.`)
-  const { written }: { written: { rows: number; bytes: number }[] } = JSON.parse(text)
-  return {
-    files: written.length,
-    rows: written.reduce((sum, { rows }) => sum + rows, 0),
-    bytes: written.reduce((sum, { bytes }) => sum + bytes, 0),
-    wallMs,
-    serverCpuMs: (await cpuMs()) - before,
-    ...(await watched),
-  }
-}
-
 /** Once some files are in place, and others are not. */
-async function killOne(task: Export) {
-  const child = start(task)
+async function killOne(task: ExportTask) {
+  const child = startExport(task)
   const ended = once(child, 'close')
   const inPlace = () => readdir(task.out, { recursive: true }).catch((): string[] => [])
   while (child.exitCode === null && (await inPlace()).filter((name) => name.endsWith('.parquet')).length < 5)
@@ -156,49 +116,15 @@ async function killOne(task: Export) {
   await ended
   const files = (await readdir(task.out, { recursive: true })).filter((name) => name.endsWith('.parquet'))
   // Every value of each.
-  for (const file of files) await ask(`select count(columns(*)) from '${join(task.out, file)}'`)
+  for (const file of files) await askDuckDb(`select count(columns(*)) from '${join(task.out, file)}'`)
   return { whole: files.length, unfinished: await unfinishedIn(task.out) }
-}
-
-function start({ url, out }: Export): ChildProcess {
-  const program = join(__dirname, '..', '..', '..', 'dist', 'lcic-archive.cjs')
-  return spawn(process.execPath, [program, 'export', '--out', out, '--json'], {
-    env: { PATH: process.env.PATH ?? '', DATABASE_URL: url },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-}
-
-/** The most memory that the process ever had, and the CPU it used, as Linux counts them. */
-async function watch(child: ChildProcess): Promise<{ peakRssBytes: number; cpuMs: number }> {
-  let peakRssBytes = Number.NaN
-  let cpuMs = Number.NaN
-  while (child.exitCode === null && child.signalCode === null) {
-    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '')
-    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(status) ?? []
-    if (kilobytes) peakRssBytes = Number(kilobytes) * 1024
-    const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8').catch(() => '')
-    const [, user, system] = /\) \w(?: -?\d+){10} (\d+) (\d+)/.exec(stat) ?? []
-    // Hundredths of a second.
-    if (user && system && kilobytes) cpuMs = (Number(user) + Number(system)) * 10
-    await delay(50)
-  }
-  return { peakRssBytes, cpuMs }
 }
 
 async function unfinishedIn(directory: string): Promise<number> {
   return (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.tmp')).length
 }
 
-async function ask(query: string): Promise<Record<string, unknown>> {
-  const instance = await DuckDBInstance.create()
-  const connection = await instance.connect()
-  const [row = {}] = (await connection.runAndReadAll(query)).getRowObjectsJS()
-  connection.closeSync()
-  instance.closeSync()
-  return row
-}
-
-function report(first: Measured, second: Measured): string {
+function report(first: ExportCost, second: ExportCost): string {
   const table = new Table({
     head: ['', 'files', 'rows', 's', 'rows/s', 'bytes/row', 'peak RSS MB', 'CPU s', 'server CPU s'],
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],

@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Database } from '../../lib/db/tables'
+import { contentHash, insertPages, insertSecondReads, requestId } from './school-pages'
 
 /** How large the school is. A room has 30 members: a teacher, an assistant or a supervisor, and 28 students. */
 export interface SchoolSize {
@@ -7,10 +8,19 @@ export interface SchoolSize {
   /** Of each course, two a week. */
   readonly sessions: number
   readonly students: number
+  /** Classes of 10 to 50 members, 30 on average, in place of 30 each. */
+  readonly mixed?: boolean
+  /** Room ids that are left free in the middle. */
+  readonly free?: number
+  /** With the raw pages, and the second read of each room a day later. */
+  readonly pages?: boolean
 }
 
 /** The two apps of the school; every fifth course belongs to the second. */
 export const apps = [1_400_000_001n, 1_400_000_002n] as const
+
+/** The first room of a school has the number after this one. */
+export const roomsFrom = 300_000_000
 
 /**
  * Loads a school's last year into the archive: courses whose students come week after week (or don't), some of whom drop
@@ -20,50 +30,84 @@ export const apps = [1_400_000_001n, 1_400_000_002n] as const
  *
  * The tables are filled by SQL in the order in which a worker would have, their triggers and indexes in place.
  */
-export async function loadSchool(db: Kysely<Database>, { courses, sessions, students }: SchoolSize): Promise<void> {
+export async function loadSchool(db: Kysely<Database>, size: SchoolSize): Promise<void> {
   await db.connection().execute(async (session) => {
-    await sql`
-      create temp table lessons as
-      select 300000000 + row_number() over (order by start_at, course) as room_id, *
-      from (
-        select course, lesson, case when course % 5 = 0 then ${apps[1]}::bigint else ${apps[0]}::bigint end as app,
-          -- Of every fourth course nobody knows who should come.
-          course % 4 <> 3 as roster,
-          (date_trunc('week', now() at time zone 'Asia/Shanghai') - interval '52 weeks'
-            + interval '1 week' * (course % 12 + lesson / 2)
-            + interval '1 day' * (course % 3 + 2 * (lesson % 2))
-            + interval '1 hour' * (8 + course % 11)) at time zone 'Asia/Shanghai' as start_at,
-          interval '1 minute' * (array[40, 45, 60, 90])[1 + course % 4] as length
-        from generate_series(0, ${courses}::int - 1) as course, generate_series(0, ${sessions}::int - 1) as lesson
-      ) as l`.execute(session)
-    await sql`analyze lessons`.execute(session)
-    await insertMembers(session, students)
-    await insertRooms(session)
-    await insertJobs(session)
+    await planLessons(session, size, sql`temp table lessons`)
+    await insertLessons(session, size)
+    await insertSweeps(session)
   })
   // As autovacuum does it: tables of a few rows it leaves alone.
   await sql`
     vacuum analyze archive.rooms, archive.member_records, archive.jobs, archive.known_rooms, archive.runs`.execute(db)
 }
 
-async function insertMembers(session: Kysely<Database>, students: number): Promise<void> {
+/** Makes a table of all lessons, by room id: later ones have higher ids. */
+export async function planLessons(
+  session: Kysely<Database>,
+  { courses, sessions, mixed = false, free = 0 }: SchoolSize,
+  table: RawBuilder<unknown>,
+): Promise<void> {
   await sql`
-    with seats as (
+    create ${table} as
+    select ${roomsFrom}::int + number + case when number > ${courses * sessions}::int / 2 then ${free}::int else 0 end as room_id, l.*
+    from (
+      select row_number() over (order by start_at, course) as number, *
+      from (
+        select course, lesson, case when course % 5 = 0 then ${apps[1]}::bigint else ${apps[0]}::bigint end as app,
+          -- Of every fourth course nobody knows who should come.
+          course % 4 <> 3 as roster,
+          case when ${mixed} then (array[10, 15, 20, 25, 30, 30, 35, 40, 45, 50])[1 + course / 7 % 10] else 30 end as seats,
+          (date_trunc('week', now() at time zone 'Asia/Shanghai') - interval '1 week' * (${sessions}::int / 2 + 12)
+            + interval '1 week' * (course % 12 + lesson / 2)
+            + interval '1 day' * (course % 3 + 2 * (lesson % 2))
+            + interval '1 hour' * (8 + course % 11)) at time zone 'Asia/Shanghai' as start_at,
+          interval '1 minute' * (array[40, 45, 60, 90])[1 + course % 4] as length
+        from generate_series(0, ${courses}::int - 1) as course, generate_series(0, ${sessions}::int - 1) as lesson
+      ) as planned
+    ) as l
+    order by number`.execute(session)
+}
+
+/** Archives what the table `lessons` holds: all of a school, or as much of it as is made at once. */
+export async function insertLessons(session: Kysely<Database>, size: SchoolSize): Promise<void> {
+  await sql`analyze lessons`.execute(session)
+  await insertMembers(session, size)
+  await countMembers(session)
+  if (size.pages) await insertPages(session)
+  await insertRooms(session, size)
+  await insertJobs(session)
+  if (size.pages) await insertSecondReads(session)
+}
+
+/** Whatever LCIC listed until now is known. */
+export async function insertSweeps(session: Kysely<Database>): Promise<void> {
+  await sql`
+    insert into archive.sweeps (sdk_app_id, swept_from, swept_until, started_at, finished_at, rooms)
+    select app, now() - interval '52 weeks', now(), now() - interval '1 minute', now(), 100
+    from unnest(${sql.lit(`{${apps.join(',')}}`)}::bigint[]) as app`.execute(session)
+}
+
+async function insertMembers(session: Kysely<Database>, size: SchoolSize): Promise<void> {
+  const { students, sessions } = size
+  const teachers = teachersOf(size)
+  // Materialized, so that each is computed once, however often those that follow name it.
+  await sql`
+    with seats as materialized (
       select l.*, start_at + length as end_at, seat,
         -- Some give their seat up in the course of the year, and somebody else takes it.
         (course * 37 + seat * 179 + case
           when ${chance(sql`'leaves ' || course || ' ' || seat`)} < 0.15
-            and lesson > 80 * ${chance(sql`'when ' || course || ' ' || seat`)} then 2500 else 0 end) % ${students}::int as student
-      from lessons l, generate_series(0, 29) as seat
-    ), fates as (
+            and lesson > ${sessions}::int * ${chance(sql`'when ' || course || ' ' || seat`)} then 2500 else 0 end) % ${students}::int as student
+      from lessons l, generate_series(0, seats - 1) as seat
+    ), fates as materialized (
       select *, case when seat > 1 then ${chance(sql`room_id || ' ' || seat || ' came'`)} end as fate,
         -- Most are seldom absent, a few often; some come less and less.
         0.01 + 0.4 * power(${chance(sql`'absence ' || student`)}, 5)
-          + case when student % 17 = 0 then 0.4 * lesson / 80 else 0 end as absence
+          + case when student % 17 = 0 then 0.4 * lesson / ${sessions}::int else 0 end as absence
       from seats
-    ), members as (
+    ), members as materialized (
       select *, coalesce(fate < absence, false) as absent,
-        case seat when 0 then 'teacher-' || course % 80 when 1 then 'staff-' || course % 40
+        case seat when 0 then 'teacher-' || course % ${teachers}::int when 1 then 'staff-' || course % (${teachers}::int / 2)
           else 'stu-' || lpad((student
             -- Where nobody has to come, a guest comes instead.
             + case when not roster and fate < absence then ${students}::int else 0 end)::text, 6, '0') end as user_id,
@@ -72,7 +116,7 @@ async function insertMembers(session: Kysely<Database>, students: number): Promi
         ${chance(sql`room_id || ' ' || seat || ' away'`)} as away_draw,
         ${chance(sql`room_id || ' ' || seat || ' do'`)} as do_draw
       from fates
-    ), stays as (
+    ), stays as materialized (
       select *, roster and absent as is_absentee,
         case when seat > 1 and join_draw < 0.12 then start_at + length * (0.1 + join_draw * 3)
           else start_at - interval '1 second' * floor(400 * join_draw) + interval '100 seconds' end as join_at,
@@ -110,11 +154,29 @@ async function insertMembers(session: Kysely<Database>, students: number): Promi
       case when seat > 1 and ${chance(sql`room_id || ' ' || seat || ' removed'`)} < 0.0005 then end_at + interval '1 day' end
     from stays
     order by room_id, seat`.execute(session)
-  await sql`analyze archive.member_records`.execute(session)
 }
 
-/** A few have odd figures: no times at all, no length, a peak below those who were there at once. */
-async function insertRooms(session: Kysely<Database>): Promise<void> {
+/** What LCIC says of each room as a whole. A few have odd figures: no times at all, no length, a peak below those who were there at once. */
+async function countMembers(session: Kysely<Database>): Promise<void> {
+  await sql`
+    create temp table figures as
+    select room_id, records, came, came - case when room_id % 100 = 2 then 5 else 0 end as peak, messages, mics,
+      case when room_id % 500 <> 0 then start_at + interval '1 second' * (room_id % 240) end as real_start_at,
+      case room_id % 500 when 0 then null when 1 then start_at + interval '1 second' * (room_id % 240) else start_at + length end as real_end_at
+    from lessons l
+    cross join lateral (
+      select count(first_join_at) as came, count(*) as records, sum(message_count) as messages, sum(mic_count) as mics
+      from archive.member_records m where m.room_id = l.room_id and removed_at is null
+    ) as counted`.execute(session)
+  await sql`analyze figures`.execute(session)
+}
+
+/** Each has three courses, in schools that are not small. */
+function teachersOf({ courses }: SchoolSize): number {
+  return Math.max(80, 2 * Math.round(courses / 6))
+}
+
+async function insertRooms(session: Kysely<Database>, size: SchoolSize): Promise<void> {
   await sql`
     insert into archive.rooms (
       room_id, sdk_app_id, name, teacher_id, room_type, scheduled_start_at, scheduled_end_at, real_start_at, real_end_at,
@@ -122,32 +184,29 @@ async function insertRooms(session: Kysely<Database>): Promise<void> {
       changed_at)
     select room_id, app,
       (array['数学', '语文', '英语', '物理', '化学', '历史'])[1 + course % 6] || ' ' || 1 + course / 6 || '班 第' || lesson + 1 || '课',
-      'teacher-' || course % 80, course % 4, start_at, start_at + length,
-      case when room_id % 500 <> 0 then start_at + interval '1 second' * (room_id % 240) end,
-      case room_id % 500 when 0 then null when 1 then start_at + interval '1 second' * (room_id % 240) else start_at + length end,
-      came - case when room_id % 100 = 2 then 5 else 0 end, came, records, messages, mics, 1, 1, md5(room_id::text),
+      'teacher-' || course % ${teachersOf(size)}::int, course % 4, start_at, start_at + length,
+      real_start_at, real_end_at, peak, came, records, messages, mics, 1, 1,
+      coalesce((${contentHash}), md5(room_id::text)),
       start_at + length + interval '3 minutes', start_at + length + interval '3 minutes'
     from lessons
-    join (
-      select room_id, count(first_join_at) as came, count(*) as records, sum(message_count) as messages, sum(mic_count) as mics
-      from archive.member_records where removed_at is null group by room_id
-    ) as counted using (room_id)
+    join figures using (room_id)
     order by room_id`.execute(session)
 }
 
 async function insertJobs(session: Kysely<Database>): Promise<void> {
   await sql`
     insert into archive.jobs (
-      room_id, sdk_app_id, state, waits, due_at, deadline_at, hinted_by, ended_at, archived_at, created_at, updated_at)
+      room_id, sdk_app_id, state, waits, due_at, deadline_at, hinted_by, ended_at, archived_at, created_at, updated_at,
+      last_request_id)
     select room_id, app, 'archived', false, null, start_at + length + interval '180 days', 'callback', start_at + length,
-      start_at + length + interval '3 minutes', start_at + length, start_at + length
+      start_at + length + interval '3 minutes', start_at + length, start_at + length, ${requestId}
     from lessons`.execute(session)
   // And those without statistics.
   await sql`
     insert into archive.jobs (
       room_id, sdk_app_id, state, waits, due_at, deadline_at, hinted_by, ended_at, created_at, updated_at)
-    select room_id + 100000000, app, (array['pending', 'expired', 'missing', 'failed'])[1 + room_id / 50 % 4], false,
-      case when room_id / 50 % 4 = 0 then now() + interval '1 hour' end, start_at + length + interval '180 days', 'sweep',
+    select room_id + 100000000, app, (array['pending', 'expired', 'missing', 'failed'])[1 + room_id / 50 % 4], true,
+      case when room_id / 50 % 4 = 0 then now() + interval '1 day' end, start_at + length + interval '180 days', 'sweep',
       start_at + length, start_at + length, start_at + length
     from lessons where room_id % 50 = 0`.execute(session)
   await sql`
@@ -158,15 +217,13 @@ async function insertJobs(session: Kysely<Database>): Promise<void> {
       start_at + length
     from lessons`.execute(session)
   await sql`
-    insert into archive.runs (room_id, attempt, started_at, finished_at, outcome, pages, records, inserted, content_hash)
-    select room_id, 1, start_at + length + interval '170 seconds', start_at + length + interval '3 minutes', 'archived', 1, 30,
-      30, md5(room_id::text)
-    from lessons`.execute(session)
-  await sql`
-    insert into archive.sweeps (sdk_app_id, swept_from, swept_until, started_at, finished_at, rooms)
-    select distinct app, now() - interval '52 weeks', now(), now() - interval '1 minute', now(), 100 from lessons`.execute(
-    session,
-  )
+    insert into archive.runs (
+      room_id, attempt, started_at, finished_at, outcome, request_ids, pages, records, inserted, content_hash)
+    select room_id, 1, start_at + length + interval '170 seconds', start_at + length + interval '3 minutes', 'archived',
+      array[${requestId}], 1, records, records, (select content_hash from archive.rooms r where r.room_id = lessons.room_id)
+    from lessons
+    join figures using (room_id)
+    order by room_id`.execute(session)
 }
 
 /** From 0 to 1, by what is to have its own luck: the same each time. */

@@ -9,8 +9,11 @@ export interface Subject {
   readonly needs: Readonly<Record<Question['needs'], number>>
 }
 
-/** A class in the middle of the year, its week, its course, and the student of the course with most classes. */
-export async function chooseSubjects(db: Kysely<Database>): Promise<Readonly<Record<Scope, Subject>>> {
+/** A class in the middle of the time, its week, its course, and the student of the course with most classes. */
+export async function chooseSubjects(
+  db: Kysely<Database>,
+  scopes: readonly Scope[],
+): Promise<Readonly<Partial<Record<Scope, Subject>>>> {
   const { rows } = await sql<Omit<Record<Scope, string>, 'school'>>`
     with middle as (
       select room_id, course, date_trunc('week', start_date::timestamp)::date as week
@@ -25,14 +28,16 @@ export async function chooseSubjects(db: Kysely<Database>): Promise<Readonly<Rec
   const [chosen] = rows
   if (!chosen) throw new Error('There is no room in the archive.')
   const { week, course, student, room } = chosen
-  const weekOf = sql`date_trunc('week', r.start_date::timestamp)::date`
-  return {
-    week: { value: week, needs: await count(db, sql<boolean>`${weekOf} = ${week}`) },
-    course: { value: course, needs: await count(db, sql<boolean>`r.course = ${course}`) },
-    student: { value: student, needs: await count(db, sql<boolean>`m.user_id = ${student}`) },
-    room: { value: room, needs: await count(db, sql<boolean>`r.room_id = ${room}`) },
-    school: { value: '', needs: await count(db, sql<boolean>`true`) },
+  const about: Record<Scope, { value: string; rows: ReturnType<typeof sql<boolean>> }> = {
+    week: { value: week, rows: sql`date_trunc('week', r.start_date::timestamp)::date = ${week}` },
+    course: { value: course, rows: sql`r.course = ${course}` },
+    student: { value: student, rows: sql`m.user_id = ${student}` },
+    room: { value: room, rows: sql`r.room_id = ${room}` },
+    school: { value: '', rows: sql`true` },
   }
+  const subjects: Partial<Record<Scope, Subject>> = {}
+  for (const scope of scopes) subjects[scope] = { value: about[scope].value, needs: await count(db, about[scope].rows) }
+  return subjects
 }
 
 async function count(db: Kysely<Database>, isAbout: ReturnType<typeof sql<boolean>>): Promise<Subject['needs']> {

@@ -34,7 +34,7 @@ async function main(): Promise<void> {
     const loadedAt = performance.now()
     await loadSchool(db, { courses: Number(values.courses), sessions: 80, students: 20 * Number(values.courses) })
     process.stderr.write(`loaded in ${((performance.now() - loadedAt) / 1000).toFixed(0)} s\n`)
-    const answers = await askAll(db, database.url, Number(values.runs))
+    const answers = await askAll(db, database.url, { runs: Number(values.runs) })
     await db.destroy()
     process.stdout.write(`${report(answers)}\n`)
     if (values.plan) for (const { question, plan } of answers) process.stdout.write(`\n${title(question)}\n${plan}\n`)

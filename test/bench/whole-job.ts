@@ -13,8 +13,8 @@ import { openEmbeddedDatabase } from '../../lib/embedded'
 import { answerOf, type Contestant, contestantsOf, product, program, type Step } from './contestants'
 import { pythonWithDlt } from './python'
 import { type CaseCosts, type Cost, jsonReport, textReport } from './report'
-import { serverCpuMs } from './server-cpu'
-import type { Measured, SchoolSize, Source, SourceState } from './steps'
+import { costOnServer } from './server-cost'
+import type { SchoolSize, Source, SourceState } from './steps'
 
 const usage = `npm run bench -- [--cases a,b,c] [--rounds 3] [--only NAME] [--size 1] [--json]
 
@@ -134,6 +134,7 @@ async function measureCase(name: string, { size, rounds, only, python }: CaseOpt
         for (const step of contestant.steps) {
           await become(states[step])
           if (step === 'first' || step === 'new fields') await contestant.reset(admin)
+          await admin.query('checkpoint')
           const cost = await costOnServer(admin, dataDirectory, () => contestant.run(step))
           if (cost.rows !== size.rooms * size.members) throw new Error(`${contestant.name}, ${step}: ${cost.rows} rows`)
           steps.set(step, [...(steps.get(step) ?? []), cost])
@@ -157,23 +158,6 @@ async function vacuum(admin: pg.Client, { schema }: Contestant): Promise<void> {
     [schema],
   )
   for (const { name } of rows) await admin.query(`vacuum (analyze) ${name}`)
-}
-
-/** What a step costs the server, beside what its process tells. */
-async function costOnServer(admin: pg.Client, dataDirectory: string, run: () => Promise<Measured>): Promise<Cost> {
-  await admin.query('checkpoint')
-  const walBefore = await walPosition(admin)
-  const cpuBefore = await serverCpuMs(dataDirectory)
-  const measured = await run()
-  const cpuAfter = await serverCpuMs(dataDirectory)
-  const walBytes = (await walPosition(admin)) - walBefore
-  const serverCpu = cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore
-  return { ...measured, walBytes, ...(serverCpu !== undefined && { serverCpuMs: serverCpu }) }
-}
-
-async function walPosition(admin: pg.Client): Promise<number> {
-  const { rows } = await admin.query(`select pg_current_wal_insert_lsn() - '0/0'::pg_lsn as bytes`)
-  return Number(rows[0].bytes)
 }
 
 function progress(line: string): void {

@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Database } from '../../lib/db/tables'
 import { insertRooms, insertRows, shanghai } from '../analytics/rows'
+import { partitionMembers } from '../bench/partition-members'
 import { createTestDatabase, type TestDatabase } from '../support/database'
 
 /** Tables that grow with the rooms, and what each row of theirs belongs to. */
@@ -69,6 +70,31 @@ test('tables can be replicated: each has a primary key that says which row has c
     where c.relnamespace = 'archive'::regnamespace and c.relkind = 'r' and (c.relreplident <> 'd' or not exists (
       select from pg_index i where i.indrelid = c.oid and i.indisprimary))`.execute(database.db)
   expect(rows).toEqual([])
+})
+
+test('member records can be partitioned by room_id: roles keep their rights, views their answers', async () => {
+  const partitioned = await createTestDatabase()
+  const { db } = partitioned
+  try {
+    await partitionMembers(db, { by: 'range', partitions: 4 }, 1000)
+    const start = shanghai('2026-03-02', '09:00:00')
+    const ids = [1, 300_000_300, 300_000_900]
+    const rooms = ids.map((room_id) => ({
+      room: { room_id, sdk_app_id: 2, name: '数学 第3讲', real_start_at: start, extra: {} },
+      members: [{ user_id: 'a', extra: {} }],
+    }))
+    await insertRooms(db, rooms)
+    const { rows } = await sql<{ parts: number }>`
+      select count(distinct tableoid)::int as parts from archive.member_records`.execute(db)
+    expect(rows).toEqual([{ parts: 3 }])
+    const seen = await db.transaction().execute(async (tx) => {
+      await sql`set local role lcic_reader`.execute(tx)
+      return sql`select room_id from analytics.fact_attendance where user_id = 'a' order by room_id`.execute(tx)
+    })
+    expect(seen.rows).toEqual(ids.map((room_id) => ({ room_id: BigInt(room_id) })))
+  } finally {
+    await partitioned.drop()
+  }
 })
 
 test('a subscriber to the tables has what the archive has, and the views with it', async () => {

@@ -38,7 +38,32 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
         and not a.attisdropped and col_description(c.oid, a.attnum) is null`.execute(database.db)
     expect(rows).toEqual([])
   })
+
+  test('the planner expects some thirty members of a room, whatever a sample says', async () => {
+    await using database = await disposable(version)
+    const { db } = database
+    await migrateUp(db)
+    const fill = sql`
+      insert into archive.member_records (room_id, user_id, archived_at, changed_at)
+      select n, 'a', now(), now() from generate_series(1, 3000) as n`
+    await fill.execute(db)
+    await sql`analyze archive.member_records`.execute(db)
+    expect(await membersExpected(database)).toBe(30)
+    // An archive that was there before is told at once.
+    let taken: string | undefined
+    do taken = (await migrateDown(db))[0]?.migrationName
+    while (taken !== '0008-members-of-a-room')
+    expect(await membersExpected(database)).toBe(1)
+    await migrateUp(db)
+    expect(await membersExpected(database)).toBe(30)
+  })
 })
+
+async function membersExpected({ db }: Awaited<ReturnType<typeof disposable>>): Promise<number | undefined> {
+  const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>`
+    explain (format json) select from archive.member_records where room_id = 7`.execute(db)
+  return rows[0]?.['QUERY PLAN'][0].Plan['Plan Rows']
+}
 
 async function disposable(version: PostgresVersion) {
   const database = await createEmptyDatabase(version)

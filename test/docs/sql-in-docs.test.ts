@@ -18,6 +18,7 @@ const documents = {
   'CONTRIBUTING.md': 0,
   'LAKEHOUSE.md': 1,
   'LAKEHOUSE.zh-CN.md': 1,
+  'SCALE.md': 0,
   'DATA-DICTIONARY.md': questions.length + 1,
 }
 
