@@ -564,7 +564,7 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       expect(first.described).toBeGreaterThan(0)
       expect(first.described).toBeLessThan(6)
       takes(1000)
-      expect((await both()).described).toBe(6 - first.described)
+      for (let described = first.described; described < 6; ) described += (await both()).described
     })
 
     test('rooms are described for as long as there is time, and until it is aborted', async () => {
