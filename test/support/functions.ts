@@ -73,8 +73,8 @@ export function roleEnvironment({
   }
 }
 
-/** As soon after its answer an invocation has to be over. */
-const MOST_IDLE_MS = 100
+/** As soon after its answer an invocation has to be over, on a busy machine too: what might keep it alive takes five seconds and more. */
+const MOST_IDLE_MS = 2000
 
 /** The answer of an invocation that went as it should: it lived, and nothing kept it alive once it had answered. */
 export function answerOf<Answer = Record<string, unknown>>({ answer, error, died, idleAfterMs }: Outcome): Answer {
