@@ -190,7 +190,7 @@ async function countInterrupted(rooms: readonly SimulatedRoom[]): Promise<number
 }
 
 test('rooms that were named and for which there was no time stay due', async () => {
-  const rooms = Array.from({ length: 300 }, () => functions.school.addRoom({ members: 3 }))
+  const rooms = Array.from({ length: 1000 }, () => functions.school.addRoom({ members: 3 }))
   functions.simulator.setFaults({ rate: 1, kinds: [{ kind: 'delay', ms: 60 }] })
   const RoomIds = rooms.map(({ roomId }) => String(roomId))
   const outcome = await instance.invoke({ RoomIds }, { timeLimitMs: 6000 })
