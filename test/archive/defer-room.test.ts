@@ -101,8 +101,8 @@ test('a room that is archived stays so, and is read again while that makes sense
   expect(first).toMatchObject({ state: 'archived', dueAt: expect.any(Date) })
   expect(first.message).toContain('It will be asked again.')
   const keeps = { state: 'archived', message: expect.stringContaining(' The archive keeps what it has.') }
+  for (const kind of ['gone', 'expired'] as const) expect(await fail(kind, HOUR)).toEqual(keeps)
   expect(await fail('transient', 7 * DAY)).toEqual(keeps)
-  for (const kind of ['gone', 'expired'] as const) expect(await fail(kind, 7 * DAY)).toEqual(keeps)
   // What is asked for three times is not asked for a fourth time.
   expect(await fail('emptied', 8 * DAY)).toMatchObject({ state: 'archived', dueAt: expect.any(Date) })
   expect(await fail('emptied', 10 * DAY)).toEqual(keeps)
@@ -124,7 +124,22 @@ test('a room that expired is settled, unless it was named meanwhile: then it is 
   const expired = await fail('expired', 3 * HOUR)
   expect(expired).toEqual({ state: 'expired', message: expect.stringMatching(/There is nothing to do\.$/) })
   expect(await jobOf()).toMatchObject({ state: 'expired', due_at: null, failing_since: at(2 * HOUR) })
+  // It has not failed, for however long it did before.
+  await fail('transient', 9 * DAY)
+  expect(await fail('expired', 17 * DAY)).toMatchObject({ state: 'expired' })
 })
+
+test.each(['transient', 'gone'] as const)(
+  'a room that would be given up for what LCIC says of it (%s) is tried anew if it was named meanwhile',
+  async (kind) => {
+    for (const days of [0, 1, 2]) await fail(kind, days * DAY)
+    const meanwhile = () =>
+      hintRooms(database.db, { hints: [{ roomId }], hintedBy: 'callback', now: at(8 * DAY), reread: false })
+    const anew = await fail(kind, 8 * DAY, { meanwhile })
+    expect(anew).toMatchObject({ state: 'pending', message: expect.stringContaining('It was named anew meanwhile') })
+    expect(await jobOf()).toMatchObject({ failing_since: null })
+  },
+)
 
 test('a class fails to end from when it was planned to, and what comes once it has ended is a failure of its own', async () => {
   await fail('not_ended', 0)
@@ -163,6 +178,8 @@ test('a room counts as missing once LCIC has denied it four times over a day', a
     state: 'missing',
     message: `Room ${roomId}: LCIC says that there is no such room (Some.Code: Why). It has said so for a day: the room counts as missing.`,
   })
+  // Asked for again, it may have other troubles.
+  expect(await fail('transient', 25 * HOUR)).toMatchObject({ state: 'pending' })
   roomId++
   await hintRooms(database.db, { hints: [{ roomId }], hintedBy: 'sweep', now: at(0) })
   for (const hours of [0, 12, 24]) expect(await fail('gone', hours * HOUR)).toMatchObject({ state: 'pending' })
