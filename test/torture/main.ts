@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -65,7 +65,9 @@ async function main(): Promise<number> {
       throw error
     }
   } finally {
-    await rm(keepsEvidence ? join(directory, 'database') : directory, { recursive: true, force: true, maxRetries: 3 })
+    const database = join(directory, 'database')
+    if (keepsEvidence) await copyFile(join(database, 'postgres.log'), join(directory, 'postgres.log')).catch(() => undefined)
+    await rm(keepsEvidence ? database : directory, { recursive: true, force: true, maxRetries: 3 })
     if (keepsEvidence) say(`evidence: ${directory}`)
   }
   process.stdout.write(json ? `${JSON.stringify(results, asText, 2)}\n` : `${resultTable(results)}\n`)
