@@ -293,15 +293,27 @@ test('where others became ready, it is asked for then, a dozen times at most and
   expect(due(at, at + 3 * MINUTE, at + HOUR)).toBe(3 * MINUTE)
   expect(due(at, at + MINUTE, at + MINUTE + 2 * HOUR)).toBe(5 * MINUTE)
   expect(due(at, at + MINUTE, at + 2 * MINUTE)).toBe(MINUTE)
+  expect(due(at, at, at + HOUR)).toBe(5 * MINUTE)
   expect(due(at, at + 1, at + 1)).toBe(MINUTE / 2)
   expect(due(at, at - MINUTE, at + 11 * MINUTE)).toBe(MINUTE)
   expect(due(at, at - 90 * SECOND, at + 10 * MINUTE)).toBe(30 * SECOND)
   expect(due(at, at - 115 * SECOND, at + 10 * MINUTE)).toBe(30 * SECOND)
   expect(due(at, at - HOUR, at - 30 * SECOND)).toBe(267.5 * SECOND)
   expectDue(due(at, at - HOUR, at - 5 * MINUTE), 18 * MINUTE + 45 * SECOND)
+  expectDue(due(at, at - 13 * MINUTE, at - MINUTE), 18 * MINUTE + 45 * SECOND)
   expectDue(due(at, at + HOUR, at + 2 * HOUR), 18 * MINUTE + 45 * SECOND)
   // Whose end is not known has none to count from.
-  expectDue(dueInMs('not_ready', { ...long, endedMs: null }, { fromMs: 2.5 * HOUR, toMs: 3 * HOUR }), 45 * SECOND)
+  for (const fromMs of [5 * SECOND, 2.5 * HOUR])
+    expectDue(dueInMs('not_ready', { ...long, endedMs: null }, { fromMs, toMs: fromMs + SECOND }), 45 * SECOND)
+})
+
+test('what goes on beyond the list is due again and again, counted from its end', () => {
+  const due = (kind: 'inconsistent' | 'transient', minutes: number) =>
+    dueInMs(kind, { ...past, reason: kind, reasonMs: minutes * MINUTE })
+  expectDue(due('inconsistent', 36), 20 * MINUTE)
+  expectDue(due('inconsistent', 40), 16 * MINUTE)
+  expectDue(due('inconsistent', 57), 19 * MINUTE)
+  expectDue(due('transient', 73), 50 * MINUTE)
 })
 
 test('a mark that is about to pass is not within seconds', () => {

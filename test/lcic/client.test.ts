@@ -1,4 +1,5 @@
-import { once } from 'node:events'
+import dns, { type LookupAddress } from 'node:dns'
+import { getEventListeners, once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -189,6 +190,7 @@ describe('every failure is one typed error, with its kind and RequestId', () => 
     expect(await failureOf(lcic.describeRoomStatistics(room.roomId, 1, { timeoutMs: 200 }))).toMatchObject({
       kind,
       code,
+      cause: expect.any(Error),
     })
     // The connection pool survives it.
     simulator.setFaults(undefined)
@@ -247,6 +249,27 @@ describe('every failure is one typed error, with its kind and RequestId', () => 
       /^LCIC could not be reached \(connect ECONNREFUSED 127\.0\.0\.1:\d+\); check LCIC_ENDPOINT and the network\.$/,
     )
   })
+
+  test('nobody listens on any of the addresses of a host: Node names no reason', async () => {
+    const addresses: LookupAddress[] = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+    const lookup = (_host: string, _options: unknown, done: (error: null, found: LookupAddress[]) => void) =>
+      done(null, addresses)
+    const spy = vi.spyOn(dns, 'lookup').mockImplementation(lookup as unknown as typeof dns.lookup)
+    const { port } = new URL(simulator.endpoint)
+    await simulator.close()
+    const client = createLcic({ endpoint: new URL(`http://lcic.invalid:${port}`), credentials: () => credentials })
+    const failure = await failureOf(client.describeRoomStatistics(1n, 1))
+    spy.mockRestore()
+    client.close()
+    expect(failure.message).toBe('LCIC could not be reached (no connection); check LCIC_ENDPOINT and the network.')
+  })
+})
+
+test('of a request nothing stays with the signal that might have ended it', async () => {
+  const room = simulator.school.addRoom({ members: 3 })
+  const { signal } = new AbortController()
+  await lcic.describeRoomStatistics(room.roomId, 1, { signal })
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })
 
 test('no credentials is no network error', async () => {

@@ -35,6 +35,10 @@ test('500 characters of an id are kept, and of more the first 400 and a hash', (
   expect(canonicalId(`${id(399)}🎓${id(200)}`)).toMatch(/^x{399}\u{FFFD}#[0-9a-f]{64}$/u)
 })
 
+test('a record without an id names nobody', () => {
+  expect(cleanRecord({ New: 1 })).toEqual({ extra: { New: 1 } })
+})
+
 test('what is no record names nobody', () => {
   for (const record of [null, undefined, 7, 'a', [], [{ UserId: 'a' }]]) {
     expect(cleanRecord(record)).toEqual({ UserId: null, extra: {} })

@@ -127,6 +127,8 @@ describe('an answer that holds no list of rooms is refused', () => {
     ['a Total that is no number', { Total: 'many' }],
     ['a Total with a letter before it', { Total: 'x1' }],
     ['a Total with a letter behind it', { Total: '1x' }],
+    ['a Total in hexadecimal digits', { Total: '0x1f' }],
+    ['a Total with an exponent', { Total: '1e1' }],
     ['rooms that are no list', { Rooms: { length: 1 } }],
     ['more rooms than any page has', { Rooms: Array(1001).fill({ RoomId: 1 }) }],
     ['no RequestId', { RequestId: undefined }],

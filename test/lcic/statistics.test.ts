@@ -11,6 +11,8 @@ describe('an answer that holds no statistics is refused', () => {
     ['no Total', { Total: undefined }],
     ['a null Total', { Total: null }],
     ['a negative Total', { Total: -1 }],
+    ['a Total in hexadecimal digits', { Total: '0x1f' }],
+    ['a Total with an exponent', { Total: '1e1' }],
     ['a fractional Total', { Total: 1.5 }],
     ['a Total beyond reason', { Total: 1e9 }],
     ['a Total that is no number', { Total: 'many' }],

@@ -66,7 +66,8 @@ async function main(): Promise<number> {
     }
   } finally {
     const database = join(directory, 'database')
-    if (keepsEvidence) await copyFile(join(database, 'postgres.log'), join(directory, 'postgres.log')).catch(() => undefined)
+    if (keepsEvidence)
+      await copyFile(join(database, 'postgres.log'), join(directory, 'postgres.log')).catch(() => undefined)
     await rm(keepsEvidence ? database : directory, { recursive: true, force: true, maxRetries: 3 })
     if (keepsEvidence) say(`evidence: ${directory}`)
   }
