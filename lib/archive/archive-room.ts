@@ -120,11 +120,13 @@ async function readUntilSettled(
   for (let reads = 1, requests = 0; ; reads++) {
     const begun = reads === 1 && first ? first : (await beginRooms(context, [lease])).get(lease.roomId)
     if (!begun) return busy(lease.roomId, 'has taken it over')
+    // Stryker disable next-line ArrayDeclaration: pages have one, whatever the column allows.
     const requestIds = begun.landed.flatMap(({ requestId }) => requestId ?? [])
     const resumed = requestIds.length
     const attempt: Attempt = { lease, number: begun.attempt, requestIds }
     try {
       if (begun.archived?.membersPruned) return await leavePruned(context, attempt)
+      // Stryker disable next-line ConditionalExpression: whoever has not read them is told so at the first page, and reads them then.
       if (begun.newestErasure !== undefined) attempt.erasures = await readErasures(db, lease.roomId)
       const { failure: found, ...read } = await readOnce(context, attempt, begun, patience)
       requests += requestIds.length - resumed
@@ -171,25 +173,27 @@ async function readOnce(
     const pulled = await pullPages(context, attempt, begun, patience)
     const { outcome, reason, erased, ...written } = await takeSnapshot(context, attempt, pulled, begun.archived)
     const { pages } = pulled
+    // Stryker disable next-line OptionalChaining: there is a page.
     const read = { outcome, ...written, pages: pages.length, records: (pages[0]?.figures.Total ?? 0) - erased }
     if (outcome === 'archived' || outcome === 'unchanged') return read
     const code = `E_${outcome.toUpperCase()}`
+    // Stryker disable next-line StringLiteral: there is a reason.
     return { ...read, failure: { kind: outcome, code, detail: reason ?? '', requestId: attempt.requestIds.at(-1) } }
   } catch (error) {
     const failure = failureOf(error, attempt.requestIds.at(-1))
-    if (failure) return { ...nothingRead, outcome: failure.kind, failure }
+    if (failure) return failed(failure)
     if (isNotTheRooms(error, patience.signal)) throw error
     // A defect of this program that this room brings to light: other rooms are not to suffer for it.
     const { lease, number, requestIds } = attempt
     const subject = { roomId: lease.roomId, attempt: number, requestId: requestIds.at(-1) }
     context.log.error({ ...subject, err: error }, 'unexpected error')
     const detail = describeError(error).message
-    return {
-      ...nothingRead,
-      outcome: 'rejected',
-      failure: { kind: 'rejected', code: 'E_UNEXPECTED', detail, requestId: attempt.requestIds.at(-1) },
-    }
+    return failed({ kind: 'rejected', code: 'E_UNEXPECTED', detail, requestId: attempt.requestIds.at(-1) })
   }
+}
+
+function failed(failure: Failure) {
+  return { ...nothingRead, outcome: failure.kind, failure }
 }
 
 /** Errors that any other room would meet as well. */

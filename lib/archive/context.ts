@@ -60,10 +60,10 @@ export interface Patience {
   /** How long to keep asking, in this process, while a room's statistics are being computed. */
   readonly waitMs: number
   /** When the caller has to be done, by the context's clock. */
-  readonly deadline?: number
+  readonly deadline?: number | undefined
   /** Milliseconds for each request. */
-  readonly requestTimeoutMs?: number
-  readonly signal?: AbortSignal
+  readonly requestTimeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** One attempt at one room, under a lease. */

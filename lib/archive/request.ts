@@ -40,8 +40,8 @@ export async function request<Answer extends { readonly requestId: string }>(
         sentAt = clock.now()
         slot.use()
       },
-      ...(signal && { signal }),
-      ...(requestTimeoutMs !== undefined && { timeoutMs: requestTimeoutMs }),
+      signal,
+      timeoutMs: requestTimeoutMs,
     })
     requestIds?.push(answer.requestId)
     log.debug({ ...subject, action, requestId: answer.requestId, durationMs: tookMs() }, 'answer')

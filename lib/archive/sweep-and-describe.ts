@@ -13,6 +13,6 @@ export async function sweepAndDescribe(
   const reports = await sweep(context, options)
   const { deadline: last = Number.POSITIVE_INFINITY, signal } = options
   const deadline = Math.min(last, context.clock.now() + DESCRIBE.withinMs)
-  const patience = { waitMs: 0, deadline, ...(signal && { signal }) }
+  const patience = { waitMs: 0, deadline, signal }
   return { reports, described: await describeRooms(context, { most: DESCRIBE.most, patience }) }
 }

@@ -66,7 +66,7 @@ async function sweepApp(
   const { db, log, now, clock, observe } = context
   const began = clock.now()
   const span = given ?? (await nextSpan())
-  const patience: Patience = { waitMs: 0, ...(deadline !== undefined && { deadline }), ...(signal && { signal }) }
+  const patience: Patience = { waitMs: 0, deadline, signal }
   /** Whether each room seen is over. */
   const seen = new Map<bigint, boolean>()
   const requestIds: string[] = []

@@ -24,9 +24,9 @@ export interface RoomsWindow {
 }
 
 export interface RequestOptions {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Milliseconds until the request is given up, connection and body included. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Called once the request is signed, as it is about to leave. What it throws keeps it here, and is thrown on. */
   readonly beforeSend?: () => void
 }

@@ -198,6 +198,11 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     expect(await known(ago(1), ago(0))).toMatchObject({ from: ago(5), to: ago(2), regular })
     expect(await known(ago(9), ago(5))).toMatchObject({ from: ago(9), to: ago(2), regular })
     expect(await known(ago(4), ago(3))).toMatchObject({ from: ago(9), to: ago(2), regular })
+    // Of what could not be looked through nothing is known.
+    archive.simulator.setFaults(() => ({ kind: 'status', status: 502 }))
+    expect(await known(ago(12), ago(9))).toMatchObject({ from: ago(9), to: ago(2), regular })
+    archive.simulator.setFaults(undefined)
+    clock.time = noonMs
     // A span that goes on into the future tells nothing of it.
     expect(await known(ago(3), ago(-3))).toMatchObject({ from: ago(9), to: ago(0), regular })
     clock.time += DAY * 1000

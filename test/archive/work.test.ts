@@ -1,4 +1,5 @@
-import { sql } from 'kysely'
+import { getEventListeners } from 'node:events'
+import { type KyselyPlugin, sql } from 'kysely'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ConfigurationError, type RoomReport } from '../../lib/archive/archive-room'
 import { archiveRooms } from '../../lib/archive/archive-rooms'
@@ -46,6 +47,21 @@ async function jobs(...states: readonly JobState[]) {
   return states.length > 0 ? query.where('state', 'in', states).execute() : query.execute()
 }
 
+/** Is told of each statement, and may throw in its place. */
+function plugin(onStatement: () => void): KyselyPlugin {
+  return {
+    transformQuery({ node }) {
+      onStatement()
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  }
+}
+
+function unreachable(): Error {
+  return Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+}
+
 async function expectNoLease(): Promise<void> {
   for (const job of await jobs()) expect(job).toMatchObject({ leased_by: null, lease_until: null })
 }
@@ -55,6 +71,8 @@ test('until nothing is due: what is due is archived, what is not is left', async
   await sql`update archive.jobs set due_at = now() + interval '30 s' where room_id = ${rooms[5]}`.execute(archive.db)
   expect(await workOff()).toMatchObject({ archived: 5, putOff: 0, requests: 5, records: 10 })
   expect(await jobs('pending')).toMatchObject([{ room_id: rooms[5] }])
+  await sql`update archive.jobs set due_at = now() where room_id = ${rooms[5]}`.execute(archive.db)
+  expect(await work(context, { until: 'nothing_due' })).toMatchObject({ archived: 1 })
 })
 
 test('what is done is counted by what became of it', async () => {
@@ -87,9 +105,15 @@ test('what is done is counted by what became of it', async () => {
       ...others.map((roomId) => `${roomId},archived,`),
     ]),
   )
-  // All of that is nothing new.
-  await sql`update archive.jobs set due_at = now() where room_id = any(${others})`.execute(archive.db)
-  expect(await workOff()).toMatchObject({ archived: 2, records: 4 })
+  // All of that is nothing new; and then one of them lacks a member.
+  const again = async () => {
+    await sql`update archive.jobs set due_at = now() where room_id = any(${others})`.execute(archive.db)
+    return workOff()
+  }
+  expect(await again()).toMatchObject({ archived: 2, putOff: 0, records: 4 })
+  const shrinking = archive.school.rooms.get(others[0] ?? 0n)
+  if (shrinking) shrinking.members = shrinking.members.slice(0, 1)
+  expect(await again()).toMatchObject({ archived: 1, putOff: 1, records: 2 })
 })
 
 test('until idle: what is due within a minute is waited for, what is due later is not', async () => {
@@ -129,6 +153,18 @@ test('three different rooms refused in a row are no fault of theirs: the work st
   const tried = archive.simulator.requests.filter(({ outcome }) => outcome === 'InvalidParameter')
   expect(new Set(tried.map(({ roomId }) => roomId)).size).toBeLessThan(30)
   await expectNoLease()
+})
+
+test.each([
+  [2, 'is their own fault'],
+  [3, 'is none of theirs'],
+])('that %i rooms are refused, one after the other, %s', async (count) => {
+  await addRooms(...small(count))
+  archive.simulator.setFaults(() => ({ kind: 'error', code: 'InvalidParameter' }))
+  const working = workOff({ roomsAtOnce: 1 })
+  if (count < 3) expect(await working).toMatchObject({ archived: 0, putOff: count })
+  else await expect(working).rejects.toBeInstanceOf(ConfigurationError)
+  expect(archive.simulator.requests).toHaveLength(count)
 })
 
 test('refused credentials stop the work at once, and cost no room anything', async () => {
@@ -216,9 +252,43 @@ test('until nothing is due, but not before a time: what becomes due until then i
 
 test('of rooms that are named, those that cannot be begun by the deadline are left as they are', async () => {
   const rooms = await addRooms(...small(3))
-  const reports = await archiveRooms(context, rooms, { waitMs: 0, deadline: systemClock.now() - 1 })
-  expect(reports).toEqual([])
+  const clock: Clock = { ...systemClock, now: () => 1000 }
+  for (const deadline of [999, 1000])
+    expect(await archiveRooms({ ...context, clock }, rooms, { waitMs: 0, deadline })).toEqual([])
   expect(await jobs('pending')).toMatchObject(rooms.map((room_id) => ({ room_id, last_attempt_at: null })))
+})
+
+test('rooms that are named are archived eight at a time, and told of in the order in which they were named', async () => {
+  const rooms = await addRooms(...small(12))
+  const named = [...rooms].reverse()
+  let [inHand, most] = [0, 0]
+  archive.simulator.setFaults(({ roomId }) => {
+    most = Math.max(most, ++inHand)
+    return { kind: 'delay', ms: roomId === named[0] ? 500 : 300 }
+  })
+  const told: bigint[] = []
+  const { signal } = new AbortController()
+  const reports = await archiveRooms(context, named, { waitMs: 0, signal }, ({ roomId }) => {
+    inHand--
+    told.push(roomId)
+  })
+  expect(reports).toMatchObject(named.map((roomId) => ({ roomId, outcome: 'archived' })))
+  expect(told.sort()).toEqual(rooms)
+  expect(most).toBe(8)
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+})
+
+test('refused credentials end the work on rooms that are named, and those under way are given back', async () => {
+  const rooms = await addRooms(...small(12))
+  archive.simulator.setFaults(() => ({ kind: 'error', code: 'AuthFailure.SignatureFailure' }))
+  const { db, lcic, clock } = context
+  const slow = { ...context, budget: createBudget({ db, lcic, clock, requestsPerSecond: 0.5 }) }
+  const { signal } = new AbortController()
+  await expect(archiveRooms(slow, rooms, { waitMs: 0, signal })).rejects.toBeInstanceOf(ConfigurationError)
+  expect(archive.simulator.requests).toHaveLength(1)
+  expect(await jobs('pending')).toHaveLength(12)
+  await expectNoLease()
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })
 
 test('whoever works is named in leases as it says', async () => {
@@ -381,4 +451,124 @@ test('a database out of reach ends the work after a minute, unless it is to go o
   }
   expect(await workOff({ until: 'stopped', signal: stop.signal }, { ...hasty, clock })).toMatchObject({ archived: 0 })
   await db.destroy()
+})
+
+test('rooms that could not be given back, because the database was away, are taken up again at once', async () => {
+  await addRooms(...small(3))
+  let awayFrom = Number.POSITIVE_INFINITY
+  const db = archive.db.withPlugin(
+    plugin(() => {
+      if (hastyClock.now() >= awayFrom && hastyClock.now() < awayFrom + 5000) throw unreachable()
+    }),
+  )
+  const lcic: ArchiveContext['lcic'] = {
+    ...context.lcic,
+    async describeRoomStatistics(...asked) {
+      const answer = await context.lcic.describeRoomStatistics(...asked)
+      awayFrom = Math.min(awayFrom, hastyClock.now())
+      return answer
+    },
+  }
+  const began = systemClock.now()
+  const hasty = { ...context, db, lcic, clock: hastyClock }
+  expect(await workOff({ until: 'settled' }, hasty)).toMatchObject({ archived: 3 })
+  expect(systemClock.now() - began).toBeLessThan(LEASE_MS / 4)
+})
+
+test.each([1, 2, 3])(
+  'a mistake in the statement that comes as number %i ends the work, and a lost one does not',
+  async (number) => {
+    let error: Error
+    let statements = 0
+    const db = archive.db.withPlugin(
+      plugin(() => {
+        if (++statements === number) throw error
+      }),
+    )
+    error = new TypeError('a mistake')
+    const hasty = { ...context, db, clock: hastyClock }
+    await expect(workOff({ until: 'settled' }, hasty)).rejects.toBe(error)
+    statements = 0
+    error = unreachable()
+    expect(await workOff({ until: 'settled' }, hasty)).toMatchObject({ archived: 0 })
+    expect(statements).toBeGreaterThan(number)
+  },
+)
+
+test('once its time is over, nothing is taken, and nothing waited for', async () => {
+  await addRooms(...small(2))
+  const clock: Clock = { ...hastyClock, now: () => 1000 }
+  for (const until of ['nothing_due', 'settled'] as const)
+    expect(await workOff({ until, deadline: 1000 }, { ...context, clock })).toMatchObject({ archived: 0, requests: 0 })
+  expect(await jobs('pending')).toMatchObject([{ last_attempt_at: null }, { last_attempt_at: null }])
+})
+
+test('whoever has nothing to do looks again once something is due, and each second', async () => {
+  const firstPause = async () => {
+    const stop = new AbortController()
+    const slept: number[] = []
+    const clock: Clock = {
+      ...systemClock,
+      async sleep(durationMs) {
+        slept.push(durationMs)
+        stop.abort()
+      },
+    }
+    await workOff({ until: 'stopped', signal: stop.signal }, { ...context, clock })
+    return slept[0]
+  }
+  expect(await firstPause()).toBe(1000)
+  const [roomId = 0n] = await addRooms(2)
+  await sql`update archive.jobs set due_at = now() + interval '10 s'`.execute(archive.db)
+  expect(await firstPause()).toBe(1000)
+  await sql`update archive.jobs set due_at = now() + interval '0.9 s'`.execute(archive.db)
+  expect(await firstPause()).toBeLessThan(900)
+  await sql`update archive.jobs set due_at = now()`.execute(archive.db)
+  await claimRoom(archive.db, { lease: { roomId, holder: 'another' }, now: databaseTime })
+  expect(await firstPause()).toBe(1000)
+})
+
+test('it begins with one room, and takes twice as many each time that takes long', async () => {
+  await addRooms(...small(12))
+  archive.simulator.setFaults(() => ({ kind: 'hang' }))
+  const sleeping: (() => void)[] = []
+  const clock: Clock = {
+    ...systemClock,
+    sleep: () => new Promise<void>((resolve) => sleeping.push(resolve)),
+  }
+  const stop = new AbortController()
+  const working = workOff({ signal: stop.signal }, { ...context, clock })
+  for (const inHand of [1, 2, 4, 8, 8]) {
+    await vi.waitFor(() => expect(archive.simulator.requests).toHaveLength(inHand), { timeout: 10_000 })
+    await vi.waitFor(() => expect(sleeping).not.toEqual([]), { timeout: 10_000 })
+    for (const wake of sleeping.splice(0)) wake()
+  }
+  stop.abort()
+  expect(await working).toMatchObject({ archived: 0 })
+  await expectNoLease()
+})
+
+test('a database that was out of reach is out of reach anew once it is lost again', async () => {
+  const [roomId = 0n] = await addRooms(2)
+  // So that there is something to wait for.
+  const lease = { roomId, holder: 'another' }
+  await claimRoom(archive.db, { lease, now: databaseTime })
+  const began = hastyClock.now()
+  const isWithin = (from: number, to: number) => {
+    const ms = hastyClock.now() - began
+    return ms >= from && ms < to
+  }
+  const db = archive.db.withPlugin(
+    plugin(() => {
+      if (isWithin(0, 40_000) || isWithin(55_000, 95_000)) throw unreachable()
+    }),
+  )
+  const clock: Clock = {
+    ...hastyClock,
+    async sleep(durationMs, signal) {
+      if (isWithin(110_000, Number.POSITIVE_INFINITY)) await releaseJob(archive.db, { lease, now: databaseTime })
+      await hastyClock.sleep(durationMs, signal)
+    },
+  }
+  expect(await workOff({ until: 'settled' }, { ...context, db, clock })).toMatchObject({ archived: 1 })
 })
