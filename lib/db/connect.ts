@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import { Kysely, PostgresDialect } from 'kysely'
+import { isAbortedTransactionError, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { DatabaseError, UsageError } from '../errors'
 import { poolForKysely } from './kysely-pool'
@@ -107,6 +107,8 @@ export function isDataRefusal(error: unknown): boolean {
 
 /** Any other failure of the database: it says nothing of the room that was being written. */
 export function isDatabaseTrouble(error: unknown): boolean {
+  // PostgreSQL answers a commit with a rollback where a statement has failed and nobody minded.
+  if (isAbortedTransactionError(error)) return true
   return isConnectionProblem(error) || (error instanceof pg.DatabaseError && !isDataRefusal(error))
 }
 

@@ -61,9 +61,9 @@ class PreparingClient implements PostgresPoolClient {
     }
   }
 
-  /** One that the server is about to end is not lent once more. */
-  release(): void {
-    this.#client.release(this.#isSpent)
+  /** One that the server is about to end, or that may still be in a transaction, is not lent once more. */
+  release(isSpent = false): void {
+    this.#client.release(isSpent || this.#isSpent)
   }
 }
 

@@ -1,6 +1,8 @@
-import { type Kysely, sql } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { connect } from '../../lib/db/connect'
+import { connect, isDatabaseTrouble } from '../../lib/db/connect'
+import { poolForKysely } from '../../lib/db/kysely-pool'
 import type { Database } from '../../lib/db/tables'
 import { createEmptyDatabase, type TestDatabase } from '../support/database'
 
@@ -74,4 +76,33 @@ test('a connection that the server has ended is not lent again', async () => {
   const ended = sql`select pg_terminate_backend(pg_backend_pid())`.execute(db)
   await expect(ended).rejects.toMatchObject({ code: '57P01' })
   expect(await find(2)).toHaveLength(1)
+})
+
+test('a transaction that PostgreSQL rolls back when it is to be committed has failed', async () => {
+  const lost = db.transaction().execute(async (tx) => {
+    await sql`insert into things values (3, 'three')`.execute(tx)
+    await sql`select 1 / 0`.execute(tx).catch(() => undefined)
+  })
+  const error = await lost.catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ message: 'Transaction was rolled back instead of committed' })
+  expect(isDatabaseTrouble(error)).toBe(true)
+  expect(await find(3)).toEqual([])
+})
+
+test('a connection whose transaction could not be rolled back is not lent once more', async () => {
+  const released: unknown[] = []
+  const client = {
+    async query({ text }: { text: string }) {
+      if (text !== 'begin') throw new Error(`no ${text}`)
+      return { command: 'BEGIN', rows: [] }
+    },
+    release: (isSpent: unknown) => released.push(isSpent),
+  }
+  const pool = { connect: async () => client } as unknown as pg.Pool
+  const broken = new Kysely<Database>({ dialect: new PostgresDialect({ pool: poolForKysely(pool) }) })
+  const failing = broken.transaction().execute(async () => {
+    throw new Error('no use')
+  })
+  await expect(failing).rejects.toThrow()
+  expect(released).toEqual([true])
 })
