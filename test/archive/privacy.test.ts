@@ -5,6 +5,8 @@ import { prune } from '../../lib/archive/prune'
 import { createCallbackReceiver } from '../../lib/archive/receive-callback'
 import { replayRoom } from '../../lib/archive/replay-room'
 import { sweepAndDescribe } from '../../lib/archive/sweep-and-describe'
+import { hintRooms } from '../../lib/db/hint-rooms'
+import { databaseTime } from '../../lib/db/instant'
 import { archivedRoomIds } from '../../lib/db/replay-attempts'
 import { storeCallbacks } from '../../lib/db/store-callbacks'
 import type { SimulatedRecord } from '../../lib/simulator'
@@ -134,7 +136,7 @@ test.each(postgresVersions)(
 
     // What is to be kept for ever stays, and a plan deletes nothing.
     const before = await counts()
-    expect(await prune(db, { now, retention: {} })).toEqual({})
+    expect(await prune(db, { now, retention: {} })).toStrictEqual({})
     const planned = await prune(db, { ...options, plan: true })
     expect(planned).toEqual({ rawPages: { rooms: 1, pages: 2 }, callbacks: 2 })
     expect(await counts()).toEqual(before)
@@ -158,6 +160,8 @@ test.each(postgresVersions)(
     const members = { now, retention: { membersMs: 365 * DAY, rawPagesMs: 30 * DAY } }
     const expected = { members: { rooms: 1, pages: 1, members: 10 }, rawPages: { rooms: 0, pages: 0 } }
     expect(await prune(db, { ...members, plan: true })).toEqual(expected)
+    const alone = { now, retention: { membersMs: 365 * DAY }, plan: true }
+    expect(await prune(db, alone)).toStrictEqual({ members: expected.members })
     expect(await prune(db, members)).toEqual(expected)
     expect(await counts()).toMatchObject({
       members: ids(recent, waiting),
@@ -187,3 +191,15 @@ test.each(postgresVersions)(
     await archive.close()
   },
 )
+
+test('prune tells how far it has come, a hundred rooms at a time', async () => {
+  const archive = await openTestArchive()
+  const hints = Array.from({ length: 250 }, (_, index) => ({ roomId: BigInt(index + 1) }))
+  await hintRooms(archive.db, { hints, hintedBy: 'sweep', now: databaseTime })
+  const seen: unknown[] = []
+  const onProgress = (progress: unknown) => seen.push(progress)
+  await prune(archive.db, { now: databaseTime, retention: { membersMs: DAY }, onProgress })
+  const of = expect.any(Number)
+  expect(seen).toEqual([100, 200, 250].map((rooms) => ({ rooms, of })))
+  await archive.close()
+})

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { replayRoom } from '../../lib/archive/replay-room'
+import { type ReplayReport, replayRoom } from '../../lib/archive/replay-room'
 import { archivedRoomIds } from '../../lib/db/replay-attempts'
 import { openTestArchive, type TestArchive } from '../support/archive'
 
@@ -46,12 +46,22 @@ test('replay rebuilds emptied tables as they were, every column, history include
   const requests = archive.simulator.requests.length
 
   await sql`truncate archive.rooms, archive.member_records`.execute(db)
-  for (const roomId of await archivedRoomIds(db)) await replayRoom(db, roomId)
+  const reports = new Map<bigint, ReplayReport>()
+  for (const roomId of await archivedRoomIds(db)) reports.set(roomId, await replayRoom(db, roomId))
 
   const after = await tables()
   expect(after.rooms).toEqual(before.rooms)
   expect(after.members).toEqual(before.members)
   expect(archive.simulator.requests).toHaveLength(requests)
+  const counts = (of: { roomId: bigint }) => {
+    const { attempts, pages, records, inserted, updated, removed } = reports.get(of.roomId) ?? {}
+    return [attempts, pages, records, inserted, updated, removed]
+  }
+  expect(counts(plain)).toEqual([1, 3, 2300, 2300, 0, 0])
+  expect(counts(empty)).toEqual([1, 1, 0, 0, 0, 0])
+  expect(counts(changed)).toEqual([2, 4, 1100, 1100, 1, 0])
+  expect(counts(shrinking)).toEqual([2, 2, 40, 60, 0, 20])
+  expect(counts(twice)).toEqual([1, 1, 5, 5, 0, 0])
 })
 
 test('a replay of rows that are as they should be writes none', async () => {
@@ -93,4 +103,28 @@ test('a room without pages says so', async () => {
   await archive.archive(room.roomId)
   await sql`delete from archive.raw_pages where room_id = ${room.roomId}`.execute(archive.db)
   await expect(replayRoom(archive.db, room.roomId)).rejects.toThrow('its raw pages are gone')
+})
+
+test('a room that lacks a page is left as it is, and is told apart', async () => {
+  const room = archive.school.addRoom({ members: 1500 })
+  await archive.archive(room.roomId)
+  await sql`delete from archive.raw_pages where room_id = ${room.roomId} and page = 2`.execute(archive.db)
+  await sql`update archive.member_records set hand_ups = 99 where room_id = ${room.roomId}`.execute(archive.db)
+  await expect(replayRoom(archive.db, room.roomId)).rejects.toMatchObject({
+    code: 'E_NOTHING_TO_REPLAY',
+    message: `It cannot be rebuilt: its raw pages hold 1000 of 1500 records. Archive it: lcic-archive archive ${room.roomId}`,
+  })
+  const { rows } =
+    await sql`select from archive.member_records where room_id = ${room.roomId} and hand_ups = 99`.execute(archive.db)
+  expect(rows).toHaveLength(1500)
+})
+
+test('a user who is listed twice is replayed as once only where that is how the room was archived', async () => {
+  const room = archive.school.addRoom({ members: 2 })
+  const [first] = room.members
+  if (first) room.members.push({ ...first, PresentTime: 99_999 })
+  await archive.archive(room.roomId)
+  expect(await replayRoom(archive.db, room.roomId)).toMatchObject({ records: 2 })
+  await sql`update archive.runs set duplicates = 0 where room_id = ${room.roomId}`.execute(archive.db)
+  await expect(replayRoom(archive.db, room.roomId)).rejects.toMatchObject({ code: 'E_NOTHING_TO_REPLAY' })
 })
