@@ -240,6 +240,8 @@ export async function work(
       } else if (inHand.size >= mostInHand && mostInHand < roomsAtOnce) {
         await untilOneIsDone(SOON_MS)
         mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
+      } else if (inHand.size >= mostInHand || until === 'nothing_due') {
+        await Promise.race(inHand)
       } else {
         await untilOneIsDone(POLL_MS)
       }

@@ -538,11 +538,14 @@ test('it begins with one room, and takes twice as many each time that takes long
   }
   const stop = new AbortController()
   const working = workOff({ signal: stop.signal }, { ...context, clock })
-  for (const inHand of [1, 2, 4, 8, 8]) {
-    await vi.waitFor(() => expect(archive.simulator.requests).toHaveLength(inHand), { timeout: 10_000 })
-    await vi.waitFor(() => expect(sleeping).not.toEqual([]), { timeout: 10_000 })
+  const requested = (count: number) =>
+    vi.waitFor(() => expect(archive.simulator.requests).toHaveLength(count), { timeout: 20_000 })
+  for (const inHand of [1, 2, 4]) {
+    await requested(inHand)
+    await vi.waitFor(() => expect(sleeping).not.toEqual([]), { timeout: 20_000 })
     for (const wake of sleeping.splice(0)) wake()
   }
+  await requested(8)
   stop.abort()
   expect(await working).toMatchObject({ archived: 0 })
   await expectNoLease()
