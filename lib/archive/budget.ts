@@ -165,6 +165,7 @@ export function createBudget({
         steady ??= becomeSteady()
         await abortable(steady, signal)
         const slotAt = await reserve(budget, giveUpAt)
+        // Stryker disable next-line EqualityOperator: a millisecond.
         while (slotAt - clock.now() > KEEP_ALIVE_MS) {
           await clock.sleep(KEEP_ALIVE_MS, signal)
           turns.linger()
