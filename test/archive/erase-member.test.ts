@@ -9,6 +9,7 @@ import { replayRoom } from '../../lib/archive/replay-room'
 import { sweepAndDescribe } from '../../lib/archive/sweep-and-describe'
 import { beginAttempts } from '../../lib/db/begin-attempt'
 import { unfinishedErasures } from '../../lib/db/erasures'
+import { hintRooms } from '../../lib/db/hint-rooms'
 import { landPage } from '../../lib/db/land-page'
 import { archivedRoomIds } from '../../lib/db/replay-attempts'
 import { requireOwner } from '../../lib/db/require-owner'
@@ -281,5 +282,76 @@ test('who may not delete is told which role it takes', async () => {
     )
     await sql`reset role`.execute(session)
   })
+  await archive.close()
+})
+
+test.each([
+  ['rows', 'raw_pages'],
+  ['pages', 'member_records'],
+])('messages that quote what the %s tell of him are rid of it, longer texts first', async (_, lost) => {
+  const archive = await openTestArchive()
+  const { db, school } = archive
+  const { roomId } = school.addRoom({ members: [ada({ UserName: 'Adaeze', Location: 'Adaeze on Sea' }), ...others(1)] })
+  await archive.archive(roomId)
+  await sql`delete from ${sql.id('archive', lost)} where room_id = ${roomId}`.execute(db)
+  const message = 'Adaeze on Sea is where Adaeze, not Adaezes, was; 203.0.113.77, and 203.0.113.7.'
+  await sql`update archive.jobs set last_error_message = ${message} where room_id = ${roomId}`.execute(db)
+  await sql`update archive.runs set error_message = 'Nobody.' where room_id = ${roomId}`.execute(db)
+  expect(await eraseIn(archive)).toMatchObject({ rooms: 1, mentions: 1 })
+  const { rows } = await sql`
+    select j.last_error_message as job, u.error_message as run
+    from archive.jobs j join archive.runs u using (room_id) where room_id = ${roomId}`.execute(db)
+  const rest = '(erased) is where (erased), not Adaezes, was; (erased), and 203.0.113.7.'
+  expect(rows).toEqual([{ job: rest, run: 'Nobody.' }])
+  await archive.close()
+})
+
+test('it tells how far it has come, 200 rooms at a time, and one that was stopped goes on there', async () => {
+  const archive = await openTestArchive()
+  const { db, school } = archive
+  const room = school.addRoom({ roomId: 1000n, members: [ada(), ...others(1)] })
+  await archive.archive(room.roomId)
+  const hints = Array.from({ length: 250 }, (_, index) => ({ roomId: BigInt(index + 1) }))
+  await hintRooms(db, { hints, hintedBy: 'sweep', now: archive.context.now() })
+  const of = expect.any(Number)
+  const stop = new AbortController()
+  const seen: unknown[] = []
+  const onProgress = (progress: unknown) => {
+    seen.push(progress)
+    stop.abort(new Error('enough'))
+  }
+  await expect(eraseIn(archive, { onProgress, signal: stop.signal })).rejects.toThrow('enough')
+  expect(seen).toEqual([{ rooms: 200, of }])
+  expect(await unfinishedErasures(db)).toBe(1)
+  seen.length = 0
+  // A plan looks at all of them, and remembers nothing.
+  await eraseIn(archive, { plan: true, onProgress })
+  expect(seen).toEqual([200, 251].map((rooms) => ({ rooms, of })))
+  seen.length = 0
+  expect(await eraseIn(archive, { onProgress })).toMatchObject({ rooms: 1, members: 1, records: 1 })
+  expect(seen).toEqual([{ rooms: 51, of }])
+  expect(await unfinishedErasures(db)).toBe(0)
+  await archive.close()
+})
+
+test('rooms count in which something of him was; who was removed before is not missing from the total, and who is not known of what app is looked at, too', async () => {
+  const archive = await openTestArchive()
+  const { db, school } = archive
+  const apps = [1400000001, 1400000002, undefined]
+  const rooms = apps.map(() => school.addRoom({ members: [ada(), ...others(2)] }))
+  for (const [index, { roomId }] of rooms.entries()) {
+    await archive.archive(roomId)
+    await sql`update archive.rooms set sdk_app_id = ${apps[index] ?? null} where room_id = ${roomId}`.execute(db)
+    await sql`update archive.jobs set sdk_app_id = ${apps[index] ?? null} where room_id = ${roomId}`.execute(db)
+  }
+  const removed = school.addRoom({ members: [ada(), ...others(2)] })
+  await archive.archive(removed.roomId)
+  removed.members = others(2)
+  for (let reads = 0; reads < 2; reads++) await archive.archive(removed.roomId)
+  const report = await eraseIn(archive, { sdkAppId: 1400000001n })
+  const { rows } = await sql<{ rooms: number }>`select rooms from archive.erasures`.execute(db)
+  expect({ report: report.rooms, recorded: rows[0]?.rooms }).toEqual({ report: 3, recorded: 3 })
+  const erased = await db.selectFrom('archive.rooms').select(['room_id', 'erased']).orderBy('room_id').execute()
+  expect(erased.map((row) => row.erased)).toEqual([1, 0, 1, 0])
   await archive.close()
 })
