@@ -42,7 +42,8 @@ export async function pullPages(
   patience: Patience,
 ): Promise<PulledPages> {
   const pages = new Map<number, RoomPage>()
-  const isNew = !archived
+  // Stryker disable next-line ConditionalExpression: what is held of only some of the pages is thrown away.
+  const isNew = !archived && landed.length === 0
   /** The records of each page of a new room. */
   const held: { readonly columns: MemberColumns; readonly erasuresSeen: bigint }[] = []
   let unlanded: UnlandedPage | undefined
@@ -98,10 +99,11 @@ export async function pullPages(
   }
   requireWholeness(pages, archived !== undefined)
   const all = [...pages.values()].sort((a, b) => a.page - b.page)
-  if (held.length < all.length) return { pages: all, unlanded }
-  // Stryker disable next-line ConditionalExpression,EqualityOperator: the first has seen least, but for two that overtake each other.
-  const erasuresSeen = held.map((page) => page.erasuresSeen).reduce((least, seen) => (seen < least ? seen : least))
-  return { pages: all, unlanded, newRoom: { members: held.map(({ columns }) => columns), erasuresSeen } }
+  // The first is there before any other is asked for, and what is known of erasures only grows.
+  const [first] = held
+  if (!first || held.length < all.length) return { pages: all, unlanded }
+  const newRoom = { members: held.map(({ columns }) => columns), erasuresSeen: first.erasuresSeen }
+  return { pages: all, unlanded, newRoom }
 }
 
 async function requestPage(

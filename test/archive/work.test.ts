@@ -504,6 +504,7 @@ test('once its time is over, nothing is taken, and nothing waited for', async ()
 })
 
 test('whoever has nothing to do looks again once something is due, and each second', async () => {
+  const now = new Date()
   const firstPause = async () => {
     const stop = new AbortController()
     const slept: number[] = []
@@ -514,17 +515,19 @@ test('whoever has nothing to do looks again once something is due, and each seco
         stop.abort()
       },
     }
-    await workOff({ until: 'stopped', signal: stop.signal }, { ...context, clock })
+    await workOff({ until: 'stopped', signal: stop.signal }, { ...context, clock, now: () => now })
     return slept[0]
   }
   expect(await firstPause()).toBe(1000)
   const [roomId = 0n] = await addRooms(2)
-  await sql`update archive.jobs set due_at = now() + interval '10 s'`.execute(archive.db)
+  const dueIn = (ms: number) =>
+    sql`update archive.jobs set due_at = ${new Date(now.getTime() + ms)}`.execute(archive.db)
+  await dueIn(10_000)
   expect(await firstPause()).toBe(1000)
-  await sql`update archive.jobs set due_at = now() + interval '0.9 s'`.execute(archive.db)
-  expect(await firstPause()).toBeLessThan(900)
-  await sql`update archive.jobs set due_at = now()`.execute(archive.db)
-  await claimRoom(archive.db, { lease: { roomId, holder: 'another' }, now: databaseTime })
+  await dueIn(300)
+  expect(await firstPause()).toBe(300)
+  await dueIn(0)
+  await claimRoom(archive.db, { lease: { roomId, holder: 'another' }, now })
   expect(await firstPause()).toBe(1000)
 })
 
