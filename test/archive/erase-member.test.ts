@@ -348,6 +348,8 @@ test('rooms count in which something of him was; who was removed before is not m
   await archive.archive(removed.roomId)
   removed.members = others(2)
   for (let reads = 0; reads < 2; reads++) await archive.archive(removed.roomId)
+  // Where there are no pages to count, the rows are what tells.
+  await sql`delete from archive.raw_pages where room_id = ${removed.roomId}`.execute(db)
   const report = await eraseIn(archive, { sdkAppId: 1400000001n })
   const { rows } = await sql<{ rooms: number }>`select rooms from archive.erasures`.execute(db)
   expect({ report: report.rooms, recorded: rows[0]?.rooms }).toEqual({ report: 3, recorded: 3 })
