@@ -46,10 +46,12 @@ export async function claimDue(
   { limit, own = [], holder = newHolder(context) }: { limit: number; own?: readonly string[]; holder?: string },
 ): Promise<ClaimedRoom[]> {
   const { db, now } = context
+  const taken: ClaimedRoom[] = []
   for (;;) {
-    const { leases, woken } = await claimDueRooms(db, { holder, now: now(), limit, dead: own })
-    if (leases.length > 0) return leases
-    if (woken > 0) continue
+    const { leases, woken } = await claimDueRooms(db, { holder, now: now(), limit: limit - taken.length, dead: own })
+    taken.push(...leases)
+    if (taken.length < limit && woken > 0) continue
+    if (taken.length > 0) return taken
     const dead = (await leaseHolders(db, { now: now() })).filter(isDeadNeighbour)
     // Stryker disable next-line ConditionalExpression: without it nothing is found, by one more statement.
     if (dead.length === 0) return []

@@ -180,7 +180,7 @@ export async function work(
     return isOutOfBudget || clock.now() >= deadline
   }
 
-  /** Takes what is due into hand. @returns whether the database failed */
+  /** Takes what is due into hand. @returns whether more may be due */
   async function takeDue(): Promise<boolean> {
     const limit = mostInHand - inHand.size
     // Stryker disable next-line ConditionalExpression,EqualityOperator: nothing would be taken, by one more statement.
@@ -196,7 +196,7 @@ export async function work(
       const begun = leases.length > 0 ? await beginRooms(context, leases) : new Map<bigint, BegunRoom>()
       isReached()
       for (const lease of leases) take(lease, begun.get(lease.roomId))
-      return false
+      return leases.length === limit
     } catch (error) {
       if (!isDatabaseTrouble(error)) throw error
       // It may have been done, and only the answer was lost.
@@ -231,9 +231,10 @@ export async function work(
 
   try {
     while (!stop.signal.aborted) {
-      const hasFailed = await takeDue()
+      const mayBeMore = await takeDue()
+      // Rooms were done meanwhile, and those left in hand may take long.
+      if (mayBeMore && inHand.size < mostInHand) continue
       if (inHand.size === 0) {
-        if (hasFailed) continue
         const waitMs = await idleMs()
         if (waitMs === undefined) break
         await pause(waitMs)

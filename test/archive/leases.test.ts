@@ -86,6 +86,19 @@ test('jobs that waited are taken as soon as they are due, however many wake up t
   expect(last).toEqual([...last].sort((a, b) => Number(b - a)))
 })
 
+test('whoever claims takes as many as it asks for, those that wake up meanwhile included', async () => {
+  await hint([1n, 2n, 3n, 4n])
+  await sql`update archive.jobs set waits = room_id > 2, due_at = now() - make_interval(mins => room_id::int)`.execute(
+    archive.db,
+  )
+  const claimed = async (limit: number) => {
+    const leases = await claimDue(archive.context, { limit })
+    return leases.map(({ roomId }) => roomId)
+  }
+  expect(await claimed(3)).toEqual([1n, 2n, expect.toBeOneOf([3n, 4n])])
+  expect(await claimed(3)).toHaveLength(1)
+})
+
 test('a lease in force is not taken, one that has run out is', async () => {
   await hint([1n])
   expect(await claim('first', 9)).toHaveLength(1)

@@ -554,6 +554,53 @@ test('it begins with one room, and takes twice as many each time that takes long
   await expectNoLease()
 })
 
+test('rooms that take long delay no others, even if those beside them were done while they were claimed', async () => {
+  const [first, second, third, fourth, ...others] = await addRooms(...small(8))
+  const quick = gate()
+  const slow = gate()
+  const gates = new Map([first, second].map((roomId) => [roomId, quick]))
+  for (const roomId of [third, fourth]) gates.set(roomId, slow)
+  const lcic: ArchiveContext['lcic'] = {
+    ...context.lcic,
+    async describeRoomStatistics(roomId, ...rest) {
+      await gates.get(roomId)?.opened
+      return context.lcic.describeRoomStatistics(roomId, ...rest)
+    },
+  }
+  const archived = new Set<bigint | undefined>()
+  // The claim of those that take long has its answer once the two before them are done.
+  const db = archive.db.withPlugin({
+    ...plugin(() => undefined),
+    async transformResult({ result }) {
+      if (result.rows.some(({ room_id, woken }) => woken !== undefined && room_id === third)) {
+        quick.open()
+        await vi.waitFor(() => expect(archived).toContain(second), { timeout: 20_000 })
+        await vi.waitFor(() => expect(archived).toContain(first), { timeout: 20_000 })
+      }
+      return result
+    },
+  })
+  const done = await work(
+    { ...context, db, lcic },
+    {
+      until: 'nothing_due',
+      onReport({ roomId }) {
+        archived.add(roomId)
+        if (others.every((other) => archived.has(other))) slow.open()
+      },
+    },
+  )
+  expect(done).toMatchObject({ archived: 8 })
+})
+
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open, opened }
+}
+
 test('a database that was out of reach is out of reach anew once it is lost again', async () => {
   const [roomId = 0n] = await addRooms(2)
   // So that there is something to wait for.
