@@ -41,7 +41,7 @@ export interface WorkDone {
 /** How often to look for rooms that have become due. */
 const POLL_MS = 1000
 
-/** How long a first room may take before another is taken beside it. */
+/** How long rooms in hand may take before others are taken beside them. */
 const SOON_MS = 250
 
 /** Nothing due for so long is idle. */
@@ -232,15 +232,17 @@ export async function work(
   try {
     while (!stop.signal.aborted) {
       const mayBeMore = await takeDue()
-      // Rooms were done meanwhile, and those left in hand may take long.
-      if (mayBeMore && inHand.size < mostInHand) continue
       if (inHand.size === 0) {
+        if (mayBeMore) continue
         const waitMs = await idleMs()
         if (waitMs === undefined) break
         await pause(waitMs)
       } else if (inHand.size >= mostInHand && mostInHand < roomsAtOnce) {
         await untilOneIsDone(SOON_MS)
         mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
+      } else if (inHand.size < mostInHand && mayBeMore) {
+        // Rooms were done while others were claimed: soon more of them are, unless those that are left take long.
+        await untilOneIsDone(SOON_MS)
       } else if (inHand.size >= mostInHand || until === 'nothing_due') {
         await Promise.race(inHand)
       } else {
