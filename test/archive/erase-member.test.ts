@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { archiveRoom } from '../../lib/archive/archive-room'
 import { claimNamedRoom } from '../../lib/archive/claim'
@@ -355,5 +356,32 @@ test('rooms count in which something of him was; who was removed before is not m
   expect({ report: report.rooms, recorded: rows[0]?.rooms }).toEqual({ report: 3, recorded: 3 })
   const erased = await db.selectFrom('archive.rooms').select(['room_id', 'erased']).orderBy('room_id').execute()
   expect(erased.map((row) => row.erased)).toEqual([1, 0, 1, 0])
+  await archive.close()
+})
+
+test('whoever keeps writing is waited for sixty times; then it says so, and the erasure stays recorded', async () => {
+  const archive = await openTestArchive()
+  const tries: string[] = []
+  const isTaken = (table: string) => {
+    tries.push(table)
+    return table === 'known_rooms' || tries.length < 3
+  }
+  const db = archive.db.withPlugin({
+    transformQuery({ node }) {
+      const name = /lock table .*(raw_pages|known_rooms)/.exec(JSON.stringify(node))?.[1]
+      if (name && isTaken(name))
+        throw Object.assign(new pg.DatabaseError('lock timeout', 1, 'error'), { code: '55P03' })
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  })
+  await expect(
+    eraseMember(db, { userId: id, now: archive.context.now(), clock: archive.context.clock }),
+  ).rejects.toMatchObject({
+    code: 'E_ERASURE_BLOCKED',
+    message: expect.stringContaining('archive.known_rooms'),
+  })
+  expect(tries).toEqual([...Array(3).fill('raw_pages'), ...Array(60).fill('known_rooms')])
+  expect(await unfinishedErasures(archive.db)).toBe(1)
   await archive.close()
 })
