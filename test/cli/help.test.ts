@@ -497,7 +497,7 @@ test('lcic-archive export --help', async () => {
     files of months that no class is left in are removed. Each file is put into its place whole, in one step: stop it whenever you
     like and start it again. A role that may only read schema analytics is enough, and gets what it sees there.
 
-    Exit code: 0 all is written, 1 there is no room for it, 2 usage or configuration, 3 the database is out of reach.
+    Exit code: 0 all is written, 1 the disk is full, 2 usage or configuration, 3 the database is out of reach.
 
     Examples:
       $ lcic-archive export --out /data/lcic

@@ -13,7 +13,7 @@ const help = `Has everything go wrong that can, and looks whether the archive ke
 
   npm run torture -- [--minutes N] [--seed S] [--workers W] [--keep] [--json]
 
-  --minutes  how long; a round for each of the seeds S, S+1, … takes about 75 s (default 10)
+  --minutes  how long; a round for each of the seeds S, S+1, … takes about 80 s (default 10)
   --seed     the first seed; drawn if absent. A seed plays the same school, and the same faults at the same points
   --workers  processes that work, besides one that serves (default ${wholeRound.workers})
   --keep     keeps the logs of all rounds
