@@ -100,17 +100,21 @@ async function rehash(
   for (const now of await attemptPages(tx, roomId)) {
     const { attempt } = now
     const then = before.find((pages) => pages.attempt === attempt)
+    // Stryker disable next-line ConditionalExpression,LogicalOperator: they would be set to what they are.
     if (!then || then.contentHashes.join() === now.contentHashes.join()) continue
     const pagesHash = hashOfAll(then.contentHashes)
     hashes.set(pagesHash, hashOfAll(now.contentHashes))
     // That of a read that was not believed is one of its records, in whatever order.
+    // Stryker disable next-line ConditionalExpression: what has none is like none.
     if (now.contentHash !== null && now.contentHash !== pagesHash) {
       const { fingerprint } = await digestRecords(tx, { roomId, attempt })
       hashes.set(now.contentHash, fingerprint)
     }
     const duplicates = now.erased - then.erased - 1
+    // Stryker disable next-line EqualityOperator: none would be subtracted, by one more statement.
     if (duplicates > 0) await uncountDuplicates(tx, { roomId, attempt, duplicates })
   }
+  // Stryker disable next-line ConditionalExpression,EqualityOperator: nothing would be changed, by one more statement.
   if (hashes.size > 0) await rehashRuns(tx, { roomId, hashes })
   return hashes
 }

@@ -218,7 +218,12 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
         },
       }
       const report = await archiveRoom({ ...context, lcic }, room.roomId, { waitMs: 0 })
-      expect(report, `on page ${page}`).toMatchObject({ outcome: 'archived', records: 1500, inserted: 1500 })
+      expect(report, `on page ${page}`).toMatchObject({
+        outcome: 'archived',
+        records: 1500,
+        inserted: 1500,
+        requests: 2,
+      })
       expect(valuesWith(await dumpArchive(db), [userId])).toEqual([])
       expect(await archive.archive(room.roomId)).toMatchObject({ outcome: 'unchanged', records: 1500 })
       await sql`delete from archive.erasures`.execute(db)
@@ -350,12 +355,15 @@ test('rooms count in which something of him was; who was removed before is not m
   removed.members = others(2)
   for (let reads = 0; reads < 2; reads++) await archive.archive(removed.roomId)
   // Where there are no pages to count, the rows are what tells.
-  await sql`delete from archive.raw_pages where room_id = ${removed.roomId}`.execute(db)
+  const present = school.addRoom({ members: [ada(), ...others(2)] })
+  await archive.archive(present.roomId)
+  for (const { roomId } of [removed, present])
+    await sql`delete from archive.raw_pages where room_id = ${roomId}`.execute(db)
   const report = await eraseIn(archive, { sdkAppId: 1400000001n })
   const { rows } = await sql<{ rooms: number }>`select rooms from archive.erasures`.execute(db)
-  expect({ report: report.rooms, recorded: rows[0]?.rooms }).toEqual({ report: 3, recorded: 3 })
+  expect({ report: report.rooms, recorded: rows[0]?.rooms }).toEqual({ report: 4, recorded: 4 })
   const erased = await db.selectFrom('archive.rooms').select(['room_id', 'erased']).orderBy('room_id').execute()
-  expect(erased.map((row) => row.erased)).toEqual([1, 0, 1, 0])
+  expect(erased.map((row) => row.erased)).toEqual([1, 0, 1, 0, 1])
   await archive.close()
 })
 
@@ -383,5 +391,61 @@ test('whoever keeps writing is waited for sixty times; then it says so, and the 
   })
   expect(tries).toEqual([...Array(3).fill('raw_pages'), ...Array(60).fill('known_rooms')])
   expect(await unfinishedErasures(archive.db)).toBe(1)
+  await archive.close()
+})
+
+test('whoever only bears his id as a name, or quotes it, is somebody else', async () => {
+  const archive = await openTestArchive()
+  const { db, school } = archive
+  const namesakes = [{ UserId: 'pupil-x', UserName: id, Said: `He is "${id}` }, ...others(1)]
+  const { roomId } = school.addRoom({ members: namesakes })
+  await archive.archive(roomId)
+  const before = await tables(archive)
+  expect(await eraseIn(archive)).toMatchObject({ rooms: 0, members: 0, records: 0, mentions: 0 })
+  expect(await tables(archive)).toEqual(before)
+  const { rows } = await sql`select from archive.raw_pages where erased > 0`.execute(db)
+  expect(rows).toEqual([])
+  await archive.close()
+})
+
+test('of records that were counted as duplicates his are not counted any more, but for the one that was kept', async () => {
+  const archive = await openTestArchive()
+  const { db, school } = archive
+  const times = (UserId: string, count: number) =>
+    Array.from({ length: count }, (_, index) => ({ UserId, PresentTime: 60 + index }))
+  const { roomId } = school.addRoom({
+    members: [...times('thrice-1', 3), ...times('twice-1', 2), ...times('twice-2', 2), ...others(1)],
+  })
+  for (let reads = 0; reads < 3; reads++) await archive.archive(roomId)
+  const duplicates = async () => {
+    const query = db.selectFrom('archive.runs').select('duplicates').where('outcome', '=', 'archived')
+    return (await query.executeTakeFirstOrThrow()).duplicates
+  }
+  expect(await duplicates()).toBe(4)
+  await eraseIn(archive, { userId: 'twice-1' })
+  expect(await duplicates()).toBe(3)
+  await eraseIn(archive, { userId: 'thrice-1' })
+  expect(await duplicates()).toBe(1)
+  await archive.close()
+})
+
+test('a plan waits for nobody; rooms that he taught count, whether they are known or only archived', async () => {
+  const archive = await openTestArchive()
+  const { db, school } = archive
+  const { roomId } = school.addRoom({ members: [ada({ UserName: '', IPAddress: '', Location: '' }), ...others(1)] })
+  await archive.archive(roomId)
+  await sql`update archive.rooms set teacher_id = ${id} where room_id = ${roomId}`.execute(db)
+  await sql`update archive.runs set error_message = 'Nobody.' where room_id = ${roomId}`.execute(db)
+  await db.transaction().execute(async (tx) => {
+    await sql`select from archive.jobs for update`.execute(tx)
+    expect(await eraseIn(archive, { plan: true })).toMatchObject({
+      rooms: 1,
+      members: 1,
+      records: 1,
+      taught: 1,
+      mentions: 0,
+    })
+  })
+  expect(await eraseIn(archive)).toMatchObject({ rooms: 1, members: 1, records: 1, taught: 1, mentions: 0 })
   await archive.close()
 })
