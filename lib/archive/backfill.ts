@@ -2,7 +2,7 @@ import { averagePages, countSettled } from '../db/count-rooms'
 import { PAGE_LIMIT } from '../lcic/client'
 import { slotSpacingMs } from './budget'
 import type { ArchiveContext, Patience } from './context'
-import { listRooms, type Span } from './list-rooms'
+import { type Listing, listRooms, type Span } from './list-rooms'
 import { isOver } from './remember-rooms'
 
 /** What archiving a past span will take. */
@@ -36,9 +36,9 @@ export async function planBackfill(
   const { db, clock, observe } = context
   const startedAt = clock.now()
   const rooms = new Set<bigint>()
-  const requestIds: string[] = []
+  const listing: Listing = { requestIds: [] }
   for (const sdkAppId of sdkAppIds) {
-    for await (const { rooms: page, upTo } of listRooms(context, sdkAppId, span, patience, requestIds)) {
+    for await (const { rooms: page, upTo } of listRooms(context, sdkAppId, span, patience, listing)) {
       for (const room of page) if (isOver(room)) rooms.add(room.roomId)
       observe?.({ type: 'listed', rooms: rooms.size, upTo })
     }
@@ -51,7 +51,7 @@ export async function planBackfill(
     rooms: rooms.size,
     settled,
     toArchive,
-    listRequests: requestIds.length,
+    listRequests: listing.requestIds.length,
     statisticsRequests,
     durationMs: listingMs + statisticsRequests * slotSpacingMs(requestsPerSecond),
   }

@@ -46,8 +46,8 @@ export class SlotMissedError extends Error {}
 /** Code of the error that no slot is free in the time that is left. */
 export const OUT_OF_BUDGET = 'E_BUDGET'
 
-/** A third of a lease: of two renewals one may fail. */
-const KEEP_ALIVE_MS = LEASE_MS / 3
+/** Twice that, for what may be waited for one after the other, a request that takes its time and some more is less than a lease. */
+const KEEP_ALIVE_MS = LEASE_MS / 6
 
 /**
  * Slots are 4 % further apart than the rate says. LCIC counts requests in each second as they arrive: of slots exactly

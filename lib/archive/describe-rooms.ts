@@ -65,6 +65,13 @@ export async function describeRooms(
     }
   }
 
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, rooms.length) }, work))
+  const workers = Array.from({ length: Math.min(AT_ONCE, rooms.length) }, work)
+  try {
+    await Promise.all(workers)
+  } finally {
+    // Whoever is told of a failure goes on: nothing is to be under way then.
+    stopped = true
+    await Promise.allSettled(workers)
+  }
   return described
 }

@@ -16,6 +16,14 @@ export interface ListedPage {
   readonly upTo: Date
 }
 
+/** How far a list has come. */
+export interface Listing {
+  /** RequestIds of all answers. */
+  readonly requestIds: string[]
+  /** From the beginning of the span until then it is whole. */
+  wholeUpTo?: Date
+}
+
 /** The list kept changing while it was read, or lacks rooms that it counts. */
 export class IncompleteListError extends ArchiveError {}
 
@@ -43,14 +51,17 @@ export async function* listRooms(
   sdkAppId: bigint,
   span: Span,
   patience: Patience,
-  requestIds: string[] = [],
+  listing: Listing,
 ): AsyncGenerator<ListedPage> {
   const problems: string[] = []
   for (const window of windowsOf(span)) {
     const { from, to } = window
     for (let reads = 1; ; reads++) {
-      const problem = yield* readWindow(context, { sdkAppId, from, to }, patience, requestIds)
-      if (problem === undefined) break
+      const problem = yield* readWindow(context, { sdkAppId, from, to }, patience, listing.requestIds)
+      if (problem === undefined) {
+        if (problems.length === 0) listing.wholeUpTo = new Date(Math.min(to * 1000, span.to.getTime()))
+        break
+      }
       if (reads === READS) {
         problems.push(`from ${new Date(from * 1000).toISOString()} to ${new Date(to * 1000).toISOString()} ${problem}`)
         break

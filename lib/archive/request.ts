@@ -13,7 +13,7 @@ export interface SourceRequest<Answer> {
   send(options: RequestOptions): Promise<Answer>
   /** Is told the RequestId of each answer, refusals included. */
   readonly requestIds?: string[]
-  /** Renews what must not lapse; called before each retry, and every now and then while a slot is awaited. */
+  /** Renews what must not lapse; called before and after each wait for a retry, and every now and then while a slot is awaited. */
   keepAlive?(): Promise<void>
 }
 
@@ -54,6 +54,8 @@ export async function request<Answer extends { readonly requestId: string }>(
 
   /** Sleeps before the next try, or throws what makes it pointless. */
   async function prepareRetry(error: Error): Promise<void> {
+    // Why it is aborted is no answer to it, even if it is one to another request.
+    if (error === signal?.reason) throw error
     if (error instanceof SlotMissedError) {
       log.debug({ ...subject, action }, 'late for a slot')
       return keepAlive?.()
@@ -73,6 +75,7 @@ export async function request<Answer extends { readonly requestId: string }>(
     observe?.({ type: 'refused', code, retryInMs: delayMs })
     await keepAlive?.()
     await clock.sleep(delayMs, signal)
+    await keepAlive?.()
   }
 
   // p-retry sleeps on the machine's clock; its delays are 0, and prepareRetry sleeps on ours.

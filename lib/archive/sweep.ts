@@ -4,7 +4,7 @@ import { ArchiveError, describeError } from '../errors'
 import { mayConcernApp, mendOf, SourceError } from '../lcic/errors'
 import { ConfigurationError } from './archive-room'
 import type { ArchiveContext, Patience } from './context'
-import { listRooms, type Span } from './list-rooms'
+import { type Listing, listRooms, type Span } from './list-rooms'
 import { isOver, rememberRooms } from './remember-rooms'
 
 /** What a sweep of one app found. */
@@ -46,15 +46,21 @@ export interface SweepOptions {
  * are planned to end: so they are watched, however late they do. What LCIC says of rooms goes to `known_rooms`.
  *
  * Without a span each app is looked through from `lookbackMs` before the end of its last full sweep, however long ago
- * that is: sweeps that failed are made up for. That mark moves only when everything has been seen.
+ * that is: sweeps that failed are made up for. That mark moves only as far as everything has been seen; of a long time that
+ * cannot be looked through at once, a part counts. Each app has its share of the time that is left.
  *
  * @returns a report for each app; one that could not be swept whole delays no other
  * @throws {ConfigurationError} when LCIC refuses the credentials
  * @throws the signal's reason once aborted
  */
 export async function sweep(context: ArchiveContext, options: SweepOptions): Promise<SweepReport[]> {
+  const { sdkAppIds, deadline = Number.POSITIVE_INFINITY } = options
   const reports: SweepReport[] = []
-  for (const sdkAppId of options.sdkAppIds) reports.push(await sweepApp(context, sdkAppId, options))
+  for (const sdkAppId of sdkAppIds) {
+    const now = context.clock.now()
+    const share = (deadline - now) / (sdkAppIds.length - reports.length)
+    reports.push(await sweepApp(context, sdkAppId, { ...options, deadline: now + share }))
+  }
   return reports
 }
 
@@ -65,15 +71,16 @@ async function sweepApp(
 ): Promise<SweepReport> {
   const { db, log, now, clock, observe } = context
   const began = clock.now()
-  const span = given ?? (await nextSpan())
+  const { span, sweptUntil } = given ? { span: given, sweptUntil: null } : await nextSpan()
   const patience: Patience = { waitMs: 0, deadline, signal }
   /** Whether each room seen is over. */
   const seen = new Map<bigint, boolean>()
-  const requestIds: string[] = []
+  const listing: Listing = { requestIds: [] }
+  const { requestIds } = listing
   let newJobs = 0
   let error: unknown
   try {
-    for await (const { rooms, upTo } of listRooms(context, sdkAppId, span, patience, requestIds)) {
+    for await (const { rooms, upTo } of listRooms(context, sdkAppId, span, patience, listing)) {
       newJobs += await rememberRooms(context, rooms, { listed: true })
       for (const room of rooms) seen.set(room.roomId, isOver(room))
       observe?.({ type: 'listed', rooms: seen.size, upTo })
@@ -95,7 +102,10 @@ async function sweepApp(
   }
   const { failure } = report
   if (!given) {
-    const outcome = failure ? { errorMessage: failure.reason } : { seen: span }
+    const { wholeUpTo } = listing
+    const isFarther = wholeUpTo !== undefined && (sweptUntil === null || wholeUpTo > sweptUntil)
+    const part = isFarther && { seen: { from: span.from, to: wholeUpTo } }
+    const outcome = failure ? { errorMessage: failure.reason, ...part } : { seen: span }
     await endSweep(db, { sdkAppId, now: now(), rooms: seen.size, ...outcome })
   } else if (!failure) {
     await extendSwept(db, { sdkAppId, now: now(), seen: span, lookbackMs })
@@ -110,10 +120,10 @@ async function sweepApp(
   if (failure && !(error instanceof ArchiveError)) throw error
   return report
 
-  async function nextSpan(): Promise<Span> {
+  async function nextSpan(): Promise<{ span: Span; sweptUntil: Date | null }> {
     const { sweptUntil, startedAt } = await beginSweep(db, { sdkAppId, now: now() })
     const since = Math.min(sweptUntil?.getTime() ?? Number.POSITIVE_INFINITY, startedAt.getTime())
-    return { from: new Date(since - lookbackMs), to: startedAt }
+    return { span: { from: new Date(since - lookbackMs), to: startedAt }, sweptUntil }
   }
 }
 

@@ -84,6 +84,16 @@ export async function work(
     requestTimeoutMs,
   }
   const inHand = new Set<Promise<void>>()
+  /** When it was last looked for rooms that are due; and what tells that it may be looked again. */
+  let lookedAt = clock.now()
+  let tellNews = () => {}
+  const watched: ArchiveContext = {
+    ...context,
+    observe(event) {
+      context.observe?.(event)
+      if (event.type === 'page' && clock.now() - lookedAt >= POLL_MS) tellNews()
+    },
+  }
   /** Holders of rooms that could not be given back, because the database was out of reach; and since when. */
   const unreturned = new Map<string, number>()
   const refused = new Set<bigint>()
@@ -162,9 +172,20 @@ export async function work(
     timer.unlink()
   }
 
+  /**
+   * Until a room in hand is done, or a page of one is there and nobody has looked for other rooms for a while: a callback
+   * starts no other worker beside one that is busy.
+   */
+  async function untilNews(): Promise<void> {
+    const news = new Promise<void>((resolve) => {
+      tellNews = resolve
+    })
+    await Promise.race([...inHand, news])
+  }
+
   function take(lease: ClaimedRoom, begun: BegunRoom | undefined): void {
     const isOwnFault = (code: string) => isRoomsFault(lease, code)
-    const task = archiveLeasedRoom(context, lease, patience, { begun, isRoomsFault: isOwnFault })
+    const task = archiveLeasedRoom(watched, lease, patience, { begun, isRoomsFault: isOwnFault })
       .then(settled, async (error: unknown) => {
         if (isDatabaseTrouble(error)) {
           unreturned.set(lease.holder, clock.now())
@@ -186,6 +207,7 @@ export async function work(
     // Stryker disable next-line ConditionalExpression,EqualityOperator: nothing would be taken, by one more statement.
     if (limit <= 0) return false
     if (isOver()) return false
+    lookedAt = clock.now()
     // Stryker disable next-line ConditionalExpression,EqualityOperator: what has run out is anybody's.
     for (const [holder, since] of unreturned) if (clock.now() - since > LEASE_MS) unreturned.delete(holder)
     const own = [...unreturned.keys()]
@@ -243,8 +265,10 @@ export async function work(
       } else if (inHand.size < mostInHand && mayBeMore) {
         // Rooms were done while others were claimed: soon more of them are, unless those that are left take long.
         await untilOneIsDone(SOON_MS)
-      } else if (inHand.size >= mostInHand || until === 'nothing_due') {
+      } else if (inHand.size >= mostInHand) {
         await Promise.race(inHand)
+      } else if (until === 'nothing_due') {
+        await untilNews()
       } else {
         await untilOneIsDone(POLL_MS)
       }

@@ -24,7 +24,7 @@ export async function beginSweep(
 /**
  * Notes how the regular sweep of an app ended.
  *
- * @param seen the span it saw whole, from the beginning of its start; absent if it did not
+ * @param seen what it saw whole: from where it began until its start, or, if it failed, until some time before
  */
 export async function endSweep(
   db: Kysely<Database>,

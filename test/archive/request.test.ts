@@ -133,7 +133,7 @@ test('a refusal is kept, told, and followed by another try after its delay', asy
   const seen = await ask([refusal, answer('second')], { keepAlive })
   expect(seen).toMatchObject({ outcome: answer('second'), requestIds: ['refusal', 'second'], slept: [500], pauses: [] })
   expect(seen.events).toEqual([{ type: 'refused', code: 'Odd', retryInMs: 500 }])
-  expect(keepAlive).toHaveBeenCalledTimes(1)
+  expect(keepAlive).toHaveBeenCalledTimes(2)
   const facts = { roomId: '7', page: 2, action: 'GetRooms', kind: 'unknown', code: 'Odd', requestId: 'refusal' }
   expect(seen.logged).toMatchObject([
     { level: 40, msg: 'unknown code', ...facts, durationMs: 40 },
@@ -199,6 +199,16 @@ test('a budget without slots, what is no refusal, and a lease that is lost end i
   const lost = new Error('lost')
   const keepAlive = () => Promise.reject(lost)
   expect(await ask([failure('transient', 'E_NETWORK')], { keepAlive })).toMatchObject({ outcome: lost, slept: [] })
+})
+
+test('aborted for what another request was answered, it takes that for no answer of its own', async () => {
+  const controller = new AbortController()
+  const reason = failure('throttled', 'RequestLimitExceeded', { requestId: 'of another' })
+  controller.abort(reason)
+  const keepAlive = vi.fn(async () => undefined)
+  const seen = await ask([reason], { patience: { signal: controller.signal }, keepAlive })
+  expect(seen).toMatchObject({ outcome: reason, requestIds: [], pauses: [], events: [], slept: [] })
+  expect(keepAlive).not.toHaveBeenCalled()
 })
 
 test('once it is aborted no slot is taken any more, and no sleep begins', async () => {

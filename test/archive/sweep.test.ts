@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ConfigurationError } from '../../lib/archive/archive-room'
+import type { ArchiveContext } from '../../lib/archive/context'
 import { describeRooms } from '../../lib/archive/describe-rooms'
 import { replayRoom } from '../../lib/archive/replay-room'
 import { sweep } from '../../lib/archive/sweep'
@@ -158,6 +159,59 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       { rooms: 100, newJobs: 100, failure: { code: 'E_BUDGET', isRefused: false } },
     ])
     expect(await sweepApps()).toMatchObject([{ rooms: 150, newJobs: 50 }])
+  })
+
+  test('apps share the time there is, and what one leaves is for those after it', async () => {
+    addEndedRooms(150)
+    addEndedRooms(150, { sdkAppId: otherApp })
+    // Each page takes 4 s: the first app has half of 12 s, the other what is left.
+    archive.simulator.setFaults(() => {
+      clock.time += 4000
+      return undefined
+    })
+    const apps = [app, BigInt(otherApp)]
+    expect(await sweepApps({ sdkAppIds: apps, deadline: clock.time + 6000 })).toMatchObject([
+      { rooms: 100, failure: { code: 'E_BUDGET' } },
+      { rooms: 100, failure: { code: 'E_BUDGET' } },
+    ])
+    expect(await sweepApps({ sdkAppIds: apps, deadline: clock.time + 16_000 })).toMatchObject([
+      { rooms: 150 },
+      { rooms: 150 },
+    ])
+  })
+
+  test('of a long time that cannot be looked through at once the first part counts, and the next sweep goes on there', async () => {
+    const lookbackMs = HOUR * 1000
+    await sweepApps({ lookbackMs })
+    clock.time = noonMs + 10 * DAY * 1000
+    const missed = archive.school.addRoom({ scheduledEndAt: noon + 9 * DAY })
+    // Two parts of 96 hours, of which each begins an hour before the end of the last.
+    const seenUpTo = new Date(noonMs + 190 * HOUR * 1000)
+    let asked = 0
+    const deadline = clock.time + 10_000
+    archive.simulator.setFaults(() => {
+      if (++asked === 2) clock.time = deadline + 1
+      return undefined
+    })
+    const [cut] = await sweepApps({ lookbackMs, deadline })
+    expect(cut).toMatchObject({ rooms: 0, failure: { code: 'E_BUDGET' } })
+    const mark = await markOf(app)
+    expect(mark).toMatchObject({ swept_from: new Date(noonMs - lookbackMs), finished_at: null })
+    expect(mark?.swept_until).toEqual(seenUpTo)
+    archive.simulator.setFaults(undefined)
+    const [next] = await sweepApps({ lookbackMs })
+    expect(next?.from).toEqual(new Date(seenUpTo.getTime() - lookbackMs))
+    expect(await jobOf(missed.roomId)).toMatchObject({ state: 'pending' })
+  })
+
+  test('what a sweep has seen before it failed never takes back what was known', async () => {
+    const lookbackMs = 10 * DAY * 1000
+    await sweepApps({ lookbackMs })
+    const { swept_until: known } = (await markOf(app)) ?? {}
+    let asked = 0
+    archive.simulator.setFaults(() => (++asked > 1 ? { kind: 'status', status: 502 } : undefined))
+    await sweepApps({ lookbackMs })
+    expect(await markOf(app)).toMatchObject({ swept_until: known, error_message: 'LCIC answered HTTP 502.' })
   })
 
   test('a long span is looked through in parts, each room counts once, and its time is known from then on', async () => {
@@ -696,6 +750,29 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       }
       const described = describeRooms({ ...archive.context, observe }, { most: 1, patience: { waitMs: 0 } })
       await expect(described).rejects.toThrow('a defect')
+    })
+
+    test('ends, where it fails, once none of its requests is under way any more', async () => {
+      for (let rooms = 0; rooms < 9; rooms++) await archive.archive(archive.school.addRoom().roomId)
+      let asked = 0
+      let answered = 0
+      let goOn = () => {}
+      const areFour = new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+      const lcic: ArchiveContext['lcic'] = {
+        ...archive.context.lcic,
+        async describeRoom(...args) {
+          const isFirst = ++asked === 1
+          if (asked === 4) goOn()
+          await areFour
+          if (isFirst) throw new TypeError('a defect')
+          return archive.context.lcic.describeRoom(...args).finally(() => answered++)
+        },
+      }
+      const described = describeRooms({ ...archive.context, lcic }, { most: 9, patience: { waitMs: 0 } })
+      await expect(described).rejects.toThrow('a defect')
+      expect({ asked, answered }).toEqual({ asked: 4, answered: 3 })
     })
 
     test('a replay of emptied rooms brings the facts back', async () => {

@@ -593,6 +593,46 @@ test('rooms that take long delay no others, even if those beside them were done 
   expect(done).toMatchObject({ archived: 8 })
 })
 
+test('whoever pulls a large room looks for others that have become due with a page, once a second', async () => {
+  const [large] = await addRooms(2500)
+  const late = archive.school.addRoom({ members: 2 }).roomId
+  const looked = gate()
+  const isThere = gate()
+  let looks = 0
+  const db = archive.db.withPlugin({
+    ...plugin(() => undefined),
+    async transformResult({ result }) {
+      if (result.rows.some(({ woken }) => woken !== undefined) && ++looks === 2) looked.open()
+      return result
+    },
+  })
+  let aheadMs = 0
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + aheadMs }
+  const lcic: ArchiveContext['lcic'] = {
+    ...context.lcic,
+    async describeRoomStatistics(roomId, page, ...rest) {
+      const answer = await context.lcic.describeRoomStatistics(roomId, page, ...rest)
+      if (roomId === large && page === 1) {
+        // It has looked for more than one room, and there was no other.
+        await looked.opened
+        await hintRooms(archive.db, { hints: [{ roomId: late }], hintedBy: 'sweep', now: databaseTime })
+        aheadMs = 2000
+      } else if (roomId === large) await isThere.opened
+      return answer
+    },
+  }
+  const done = await work(
+    { ...context, db, clock, lcic },
+    {
+      until: 'nothing_due',
+      onReport({ roomId }) {
+        if (roomId === late) isThere.open()
+      },
+    },
+  )
+  expect(done).toMatchObject({ archived: 2 })
+})
+
 function gate() {
   let open = () => {}
   const opened = new Promise<void>((resolve) => {
