@@ -18,12 +18,16 @@ export async function rememberRooms(
   { listed }: { listed: boolean },
 ): Promise<number> {
   const rooms = await Promise.all(
-    given.map((room) => (room.teacherId ? withStoredTeacher(room, { db, policy }) : room)),
+    given.map(async (room) => {
+      const { roomId, teacherId } = room
+      return teacherId ? { ...room, teacherId: await storedTeacher(teacherId, roomId, { db, policy }) } : room
+    }),
   )
   const told = new Map(rooms.map((room) => [room.roomId, room]))
   const newJobs = await db.transaction().execute(async (tx) => {
     const news = await recordRooms(tx, { rooms, listed, now: now() })
-    const hints = news.flatMap((roomId) => hintOf(told.get(roomId)) ?? [])
+    const hints = [...told.values()].filter(({ roomId }) => news.includes(roomId)).map(hintOf)
+    // Stryker disable next-line ConditionalExpression: nothing would be hinted at, by one more statement.
     return hints.length === 0 ? 0 : hintRooms(tx, { hints, hintedBy: 'sweep', now: now() })
   })
   await copyFacts(db, [...told.keys()])
@@ -35,19 +39,19 @@ export function isOver({ status }: Pick<KnownRoom, 'status'>): boolean {
   return status === roomStatus.ended || status === roomStatus.expired
 }
 
-/** The teacher under the id that his member records have. */
-async function withStoredTeacher(
-  { teacherId, ...room }: KnownRoom,
+/** The id under which member records have the teacher; none if he was erased. */
+async function storedTeacher(
+  teacherId: string,
+  roomId: bigint,
   { db, policy: { personalData } }: Pick<ArchiveContext, 'db' | 'policy'>,
-): Promise<KnownRoom> {
-  const original = storedUserId(teacherId ?? '', undefined)
+): Promise<string> {
+  const original = storedUserId(teacherId, undefined)
   // A pseudonym does not tell the statement that stores it who was erased before there were pseudonyms.
-  const isErased = personalData !== undefined && (await readErasures(db, room.roomId)).isErased(original)
-  return { ...room, teacherId: isErased ? '' : storedUserId(original, personalData) }
+  const isErased = personalData !== undefined && (await readErasures(db, roomId)).isErased(original)
+  return isErased ? '' : storedUserId(original, personalData)
 }
 
-function hintOf(room: KnownRoom | undefined): RoomHint | undefined {
-  if (!room) return undefined
+function hintOf(room: KnownRoom): RoomHint {
   const { roomId, sdkAppId = null, realEndTime, scheduledEndTime } = room
   const plannedEndAt = dateOf(scheduledEndTime)
   if (isOver(room)) return { roomId, sdkAppId, endedAt: dateOf(realEndTime), plannedEndAt }

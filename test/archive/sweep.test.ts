@@ -375,6 +375,13 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
     })
   })
 
+  test('a list whose pages count differently is not whole, and says what they count', async () => {
+    addEndedRooms(150)
+    spoil(({ page }) => (page === 2 ? 'total' : undefined))
+    const [report] = await sweepApps()
+    expect(report?.failure?.reason).toMatch(/ it counts 150, then \d+ rooms and lists 150\.$/)
+  })
+
   test('an app that the role has no right to keeps no other from being swept; refused credentials do', async () => {
     const apps = { sdkAppIds: [app, BigInt(otherApp)] }
     addEndedRooms(2, { sdkAppId: otherApp })
@@ -659,6 +666,34 @@ describe.each(postgresVersions)('PostgreSQL %i', (version) => {
       expect(await describe()).toBe(0)
       const asked = requestsFor('DescribeRoom').map(({ roomId }) => roomId)
       expect(asked.toSorted()).toEqual(rooms.map(({ roomId }) => roomId).toSorted())
+      // Only lists say that a room is listed.
+      expect(await knownRooms()).toMatchObject(rooms.map(() => ({ listed_at: null })))
+    })
+
+    test('lists and descriptions each take slots of their own budget, and the log says what was asked for', async () => {
+      const room = archive.school.addRoom({ scheduledEndAt: noon - HOUR })
+      await archive.archive(room.roomId)
+      const taken: string[] = []
+      const { budget } = archive.context
+      const logged: Record<string, unknown>[] = []
+      const context: ArchiveContext = {
+        ...archive.context,
+        log: testLog((line) => logged.push(JSON.parse(line))),
+        budget: {
+          ...budget,
+          take(action, wait) {
+            taken.push(action)
+            return budget.take(action, wait)
+          },
+        },
+      }
+      await sweep(context, { sdkAppIds: [app], lookbackMs: 76 * HOUR * 1000 })
+      await describeRooms(context, { most: 1, patience: { waitMs: 0 } })
+      expect(taken).toEqual(['GetRooms', 'DescribeRoom'])
+      expect(logged.filter(({ msg }) => msg === 'answer')).toMatchObject([
+        { action: 'GetRooms', sdkAppId: String(app), page: 1 },
+        { action: 'DescribeRoom', roomId: String(room.roomId) },
+      ])
     })
 
     test('asks about no more rooms than it is told to, the newest first, and about none of long ago', async () => {
