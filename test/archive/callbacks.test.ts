@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createCallbackInbox, InboxFullError } from '../../lib/archive/callback-inbox'
 import { type CallbackReceiver, createCallbackReceiver } from '../../lib/archive/receive-callback'
 import { connect } from '../../lib/db/connect'
 import { databaseTime } from '../../lib/db/instant'
@@ -128,6 +129,73 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
       from archive.callbacks`.execute(database.db)
     expect(rows).toEqual([{ rooms: 100, transactions: 3, callbacks: 1500 }])
     expect((await stored()).jobs).toHaveLength(100)
+  })
+
+  const MiB = 1024 * 1024
+  const inboxOf = (db = database.db) => {
+    const inbox = createCallbackInbox({ db, now: () => databaseTime })
+    return (bytes: number, roomId = 1n) => {
+      const body = JSON.stringify('x'.repeat(bytes - 2))
+      return inbox.receive({ roomId, sdkAppId: null, eventType: 'RoomEnd', body })
+    }
+  }
+
+  /** How many callbacks each transaction has stored. */
+  async function batches(): Promise<number[]> {
+    const { rows } = await sql<{ callbacks: number }>`
+      select count(*)::int as callbacks from archive.callbacks
+      group by xmin::text order by min(callback_id)`.execute(database.db)
+    return rows.map(({ callbacks }) => callbacks)
+  }
+
+  test('a thousand are stored at once, or a MiB of them, and one that is larger by itself', async () => {
+    const first = inboxOf()
+    // The first has nobody to go along with.
+    await Promise.all([9, MiB / 2, MiB / 2, MiB / 2, MiB + 1, 9].map((bytes) => first(bytes)))
+    expect(await batches()).toEqual([1, 2, 1, 1, 1])
+    await sql`truncate archive.callbacks`.execute(database.db)
+    const second = inboxOf()
+    await Promise.all(Array.from({ length: 1002 }, () => second(9)))
+    expect(await batches()).toEqual([1, 1000, 1])
+  })
+
+  test('no more than 32 MiB wait to be stored, and what is stored makes place', async () => {
+    const receiveOf = inboxOf()
+    const waiting = Array.from({ length: 8 }, () => receiveOf(4 * MiB))
+    await expect(receiveOf(9)).rejects.toThrow(InboxFullError)
+    await Promise.all(waiting)
+    const again = Array.from({ length: 8 }, () => receiveOf(4 * MiB))
+    await expect(receiveOf(9)).rejects.toThrow(InboxFullError)
+    expect(await Promise.all(again)).toHaveLength(8)
+  })
+
+  test('what the database refuses is not sent again, and a locked job is waited for by one statement', async () => {
+    let statements = 0
+    const db = database.db.withPlugin({
+      transformQuery({ node }) {
+        statements++
+        return node
+      },
+      transformResult: async ({ result }) => result,
+    })
+    const receiveOf = inboxOf(db)
+    await receiveOf(9)
+    const ofOne = statements
+    await disturb("raise exception 'no' using errcode = '22023';")
+    statements = 0
+    await expect(receiveOf(9, 2n)).rejects.toMatchObject({ code: '22023' })
+    expect(statements).toBeLessThanOrEqual(ofOne)
+    await sql`drop trigger disturbance on archive.jobs`.execute(database.db)
+    const holder = await database.db.startTransaction().execute()
+    await sql`select from archive.jobs where room_id = 1 for update`.execute(holder)
+    statements = 0
+    const held = receiveOf(9)
+    const waits = sql`select from pg_locks where locktype = 'transactionid' and not granted`
+    while ((await waits.execute(database.db)).rows.length === 0) await new Promise(setImmediate)
+    const asked = statements
+    await holder.commit().execute()
+    await held
+    expect(asked).toBeLessThanOrEqual(ofOne + 1)
   })
 
   test('one that the database refuses takes no other along', async () => {
