@@ -167,27 +167,28 @@ test('when its time runs out it takes no more rooms, gives back those it cannot 
   const outcome = await instance.invoke(everyMinute, { timeLimitMs: 6000 })
   answerOf(outcome)
   expect(outcome.durationMs).toBeLessThan(6000)
-  expect(functions.simulator.requests.filter(({ roomId }) => isStuck(roomId))).toHaveLength(3)
+  const stuckRequests = functions.simulator.requests.filter(({ roomId }) => isStuck(roomId))
+  expect(stuckRequests.length).toBeGreaterThan(0)
+  expect(new Set(stuckRequests.map(({ roomId }) => roomId)).size).toBe(stuckRequests.length)
   const archived = await countJobs('archived')
   expect(archived).toBeGreaterThan(0)
   expect(archived).toBeLessThan(rooms.length)
   await expectNoLeases()
-  // Those that were stuck, and hardly any besides: the others in hand had the time to be finished.
-  expect(await countInterrupted(rooms)).toBeGreaterThanOrEqual(3)
-  expect(await countInterrupted(rooms)).toBeLessThan(7)
+  const { rows: runs } = await sql<{ interrupted: number; takenForMs: number }>`
+    select (count(*) filter (where outcome = 'interrupted'))::int as interrupted,
+      extract(epoch from max(started_at) - min(started_at))::float8 * 1000 as "takenForMs"
+    from archive.runs where room_id = any (${rooms.map(({ roomId }) => String(roomId))}::bigint[])`.execute(
+    functions.db,
+  )
+  expect(runs[0]?.interrupted).toBeGreaterThanOrEqual(stuckRequests.length)
+  // Half of its time it takes rooms: for those in hand there is the other half.
+  expect(runs[0]?.takenForMs).toBeLessThan(3500)
 
   functions.simulator.setFaults(undefined)
   expect(answerOf(await instance.invoke(everyMinute))).toMatchObject({ archived: rooms.length - archived })
   expect(await countJobs('archived')).toBe(rooms.length)
   for (const room of rooms.slice(0, 8)) await expectTruth(functions.db, room)
 })
-
-async function countInterrupted(rooms: readonly SimulatedRoom[]): Promise<number> {
-  const ids = rooms.map(({ roomId }) => String(roomId))
-  const { rows } = await sql`
-    select from archive.runs where outcome = 'interrupted' and room_id = any (${ids}::bigint[])`.execute(functions.db)
-  return rows.length
-}
 
 test('rooms that were named and for which there was no time stay due', async () => {
   // Half of its time it takes rooms, eight at once: with such answers, 240 of them at the most.
