@@ -80,9 +80,7 @@ export function problemsOf({ days, readAt, oldestDueAt, sweeps }: Status, sdkApp
     ...apps.flatMap((sdkAppId) => {
       const { sweptUntil, startedAt, errorMessage } = swept.get(sdkAppId) ?? {}
       if (sweptUntil && isStale(sweptUntil))
-        return [
-          `App ${sdkAppId} was last swept whole at ${short(sweptUntil)}, and what ended since is not known: run lcic-archive sweep`,
-        ]
+        return [`App ${sdkAppId}: what ended since ${short(sweptUntil)} is not known: run lcic-archive sweep`]
       const isUnderWay = startedAt && !errorMessage && !isStale(startedAt)
       return sweptUntil || isUnderWay
         ? []
