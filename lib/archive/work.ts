@@ -164,23 +164,25 @@ export async function work(
     await clock.sleep(durationMs, signal).catch(() => undefined)
   }
 
-  /** Until one of the rooms in hand is done, and no longer than this. */
-  async function untilOneIsDone(mostMs: number): Promise<void> {
+  /**
+   * Until one of the rooms in hand is done, or a page of one is there and nobody has looked for other rooms for a while:
+   * a callback starts no other worker beside one that is busy. And no longer than this.
+   */
+  async function untilNews(mostMs: number | undefined): Promise<void> {
+    const news = new Promise<void>((resolve) => {
+      tellNews = resolve
+    })
     const timer = linkedController(stop.signal)
-    await Promise.race([...inHand, pause(mostMs, timer.signal)])
+    await Promise.race([...inHand, news, ...(mostMs === undefined ? [] : [pause(mostMs, timer.signal)])])
     timer.abort()
     timer.unlink()
   }
 
-  /**
-   * Until a room in hand is done, or a page of one is there and nobody has looked for other rooms for a while: a callback
-   * starts no other worker beside one that is busy.
-   */
-  async function untilNews(): Promise<void> {
-    const news = new Promise<void>((resolve) => {
-      tellNews = resolve
-    })
-    await Promise.race([...inHand, news])
+  /** @returns how long to leave it at the rooms in hand; `undefined` if until there is news of them */
+  function lookAgainInMs(isFull: boolean, mayBeMore: boolean): number | undefined {
+    // Of those that may be more, several are claimed at once that way: one is done, and soon others are.
+    if (isFull ? mostInHand < roomsAtOnce : mayBeMore) return SOON_MS
+    return isFull || until === 'nothing_due' ? undefined : POLL_MS
   }
 
   function take(lease: ClaimedRoom, begun: BegunRoom | undefined): void {
@@ -259,18 +261,10 @@ export async function work(
         const waitMs = await idleMs()
         if (waitMs === undefined) break
         await pause(waitMs)
-      } else if (inHand.size >= mostInHand && mostInHand < roomsAtOnce) {
-        await untilOneIsDone(SOON_MS)
-        mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
-      } else if (inHand.size < mostInHand && mayBeMore) {
-        // Rooms were done while others were claimed: soon more of them are, unless those that are left take long.
-        await untilOneIsDone(SOON_MS)
-      } else if (inHand.size >= mostInHand) {
-        await Promise.race(inHand)
-      } else if (until === 'nothing_due') {
-        await untilNews()
       } else {
-        await untilOneIsDone(POLL_MS)
+        const isFull = inHand.size >= mostInHand
+        await untilNews(lookAgainInMs(isFull, mayBeMore))
+        if (isFull) mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
       }
     }
   } catch (error) {
