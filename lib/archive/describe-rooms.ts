@@ -39,6 +39,7 @@ export async function describeRooms(
       patience,
     )
     refusals = 0
+    // Stryker disable next-line ObjectLiteral: not listed is what is assumed.
     await rememberRooms(context, [{ roomId, ...facts }], { listed: false })
     described++
     context.observe?.({ type: 'described', rooms: described })
@@ -49,6 +50,7 @@ export async function describeRooms(
     const { kind, code, requestId } = error
     // There is no such room any more: nobody can tell.
     if (kind === 'gone') {
+      // Stryker disable next-line ObjectLiteral: not listed is what is assumed.
       await rememberRooms(context, [{ roomId, teacherId: '' }], { listed: false })
       return
     }

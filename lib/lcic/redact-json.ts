@@ -142,8 +142,11 @@ function endOf(text: string, start: number): number {
     else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth--
     else if (depth === 0) return endOfScalar(text, at)
     at++
+  } while (
+    depth > 0 &&
     // Stryker disable next-line ConditionalExpression,EqualityOperator: it is for texts that are no JSON.
-  } while (depth > 0 && at < text.length)
+    at < text.length
+  )
   return at
 }
 
