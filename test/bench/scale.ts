@@ -21,7 +21,7 @@ import { compareArchiving, type ScaleRooms, scaleRooms } from './scale-rooms'
 import { serverCpuMs } from './server-cpu'
 import { tableSizes, vacuumAll } from './table-sizes'
 
-const usage = `npm run bench:scale -- [--rooms 1000000] [--rounds 5] [--runs 3] [--partition range:16] [--parquet] [--plan] [--json]
+const usage = `npm run bench:scale -- [--rooms 1000000] [--rounds 10] [--runs 3] [--partition range:16] [--parquet] [--plan] [--json]
 
 What a large archive costs, beside an empty one on the same server: archiving one more room and reading one again, claiming
 rooms, vacuum, bytes, and what dashboards ask. A million rooms have 30 million member records, and take 25 GB on the disk.
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       rooms: { type: 'string', default: '1000000' },
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '10' },
       runs: { type: 'string', default: '3' },
       partition: { type: 'string' },
       parquet: { type: 'boolean', default: false },
