@@ -103,8 +103,9 @@ async function sweepApp(
   const { failure } = report
   if (!given) {
     const { wholeUpTo } = listing
-    const isFarther = wholeUpTo !== undefined && (sweptUntil === null || wholeUpTo > sweptUntil)
-    const part = isFarther && { seen: { from: span.from, to: wholeUpTo } }
+    const before = sweptUntil?.getTime() ?? Number.NEGATIVE_INFINITY
+    // Stryker disable next-line EqualityOperator: the same mark may be set again.
+    const part = wholeUpTo && wholeUpTo.getTime() > before && { seen: { from: span.from, to: wholeUpTo } }
     const outcome = failure ? { errorMessage: failure.reason, ...part } : { seen: span }
     await endSweep(db, { sdkAppId, now: now(), rooms: seen.size, ...outcome })
   } else if (!failure) {

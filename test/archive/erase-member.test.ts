@@ -8,10 +8,12 @@ import { type EraseOptions, eraseMember } from '../../lib/archive/erase-member'
 import { createCallbackReceiver } from '../../lib/archive/receive-callback'
 import { replayRoom } from '../../lib/archive/replay-room'
 import { sweepAndDescribe } from '../../lib/archive/sweep-and-describe'
+import { hashOf } from '../../lib/archive/take-snapshot'
 import { beginAttempts } from '../../lib/db/begin-attempt'
 import { unfinishedErasures } from '../../lib/db/erasures'
 import { hintRooms } from '../../lib/db/hint-rooms'
 import { landPage } from '../../lib/db/land-page'
+import { landedPages } from '../../lib/db/landed-pages'
 import { archivedRoomIds } from '../../lib/db/replay-attempts'
 import { requireOwner } from '../../lib/db/require-owner'
 import { readStoredPage } from '../../lib/lcic/statistics'
@@ -186,6 +188,12 @@ describe.each(postgresVersions)('on PostgreSQL %i', (version) => {
       update archive.raw_pages set body = ${body}::json, records = null, erased = 0, record_count = 2
       where room_id = ${untouched.roomId}`.execute(db)
     expect(await replayRoom(db, untouched.roomId)).toMatchObject({ records: 1, removed: 2 })
+    const { attempt, content_hash } = await db
+      .selectFrom('archive.rooms')
+      .select(['attempt', 'content_hash'])
+      .where('room_id', '=', untouched.roomId)
+      .executeTakeFirstOrThrow()
+    expect(content_hash).toBe(hashOf(await landedPages(db, { roomId: untouched.roomId, attempt })))
     expect(valuesWith(await dumpArchive(db), personal)).toEqual([])
     expect(await eraseIn(archive)).toMatchObject({ rooms: 0, members: 0, records: 0, taught: 0, callbacks: 0 })
 

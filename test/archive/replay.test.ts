@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { eraseMember } from '../../lib/archive/erase-member'
 import { type ReplayReport, replayRoom } from '../../lib/archive/replay-room'
 import { archivedRoomIds } from '../../lib/db/replay-attempts'
 import { openTestArchive, type TestArchive } from '../support/archive'
@@ -67,12 +68,18 @@ test('replay rebuilds emptied tables as they were, every column, history include
 test('a replay of rows that are as they should be writes none', async () => {
   const versions = () =>
     sql`select room_id, user_id, xmin::text, ctid::text from archive.member_records order by 1, 2`.execute(archive.db)
+  const pages = () =>
+    sql`select room_id, attempt, page, xmin::text, ctid::text from archive.raw_pages order by 1, 2, 3`.execute(
+      archive.db,
+    )
   const before = await versions()
+  const pagesBefore = await pages()
   const { rooms } = await tables()
   for (const roomId of await archivedRoomIds(archive.db)) {
     expect(await replayRoom(archive.db, roomId)).toMatchObject({ inserted: 0, updated: 0, removed: 0 })
   }
   expect((await versions()).rows).toEqual(before.rows)
+  expect((await pages()).rows).toEqual(pagesBefore.rows)
   expect((await tables()).rooms).toEqual(rooms)
 })
 
@@ -129,4 +136,14 @@ test('a user who is listed twice is replayed as once only where that is how the 
   expect(await replayRoom(archive.db, room.roomId)).toMatchObject({ records: 2 })
   await sql`update archive.runs set duplicates = 0 where room_id = ${room.roomId}`.execute(archive.db)
   await expect(replayRoom(archive.db, room.roomId)).rejects.toMatchObject({ code: 'E_NOTHING_TO_REPLAY' })
+})
+
+test('who was erased is not missing from the pages', async () => {
+  const { db, context } = archive
+  const room = archive.school.addRoom({ members: 1500 })
+  await archive.archive(room.roomId)
+  await eraseMember(db, { userId: room.members[0]?.UserId ?? '', now: context.now(), clock: context.clock })
+  expect(await replayRoom(db, room.roomId)).toMatchObject({ records: 1499 })
+  await sql`delete from archive.raw_pages where room_id = ${room.roomId} and page = 2`.execute(db)
+  await expect(replayRoom(db, room.roomId)).rejects.toThrow('its raw pages hold 999 of 1499 records')
 })
