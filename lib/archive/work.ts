@@ -91,7 +91,8 @@ export async function work(
     ...context,
     observe(event) {
       context.observe?.(event)
-      if (event.type === 'page' && clock.now() - lookedAt >= POLL_MS) tellNews()
+      // Stryker disable next-line EqualityOperator: a millisecond.
+      if (clock.now() - lookedAt >= POLL_MS) tellNews()
     },
   }
   /** Holders of rooms that could not be given back, because the database was out of reach; and since when. */
@@ -99,7 +100,7 @@ export async function work(
   const refused = new Set<bigint>()
   const done = { archived: 0, expired: 0, putOff: 0, requests: 0, records: 0 }
   /**
-   * Starts with one and doubles with each room that is done, or soon: what runs for the first time takes several times as
+   * Starts with one and doubles each time that rooms in hand were waited for: what runs for the first time takes several times as
    * long, and would make other rooms of this process late for their slots, which are lost then.
    */
   let mostInHand = 1
@@ -165,8 +166,8 @@ export async function work(
   }
 
   /**
-   * Until one of the rooms in hand is done, or a page of one is there and nobody has looked for other rooms for a while:
-   * a callback starts no other worker beside one that is busy. And no longer than this.
+   * Until one of the rooms in hand is done, or something happens to one and nobody has looked for others for a while: a
+   * callback starts no other worker beside one that is busy. And no longer than this.
    */
   async function untilNews(mostMs: number | undefined): Promise<void> {
     const news = new Promise<void>((resolve) => {
@@ -179,8 +180,10 @@ export async function work(
   }
 
   /** @returns how long to leave it at the rooms in hand; `undefined` if until there is news of them */
-  function lookAgainInMs(isFull: boolean, mayBeMore: boolean): number | undefined {
+  function lookAgainInMs(mayBeMore: boolean): number | undefined {
+    const isFull = inHand.size >= mostInHand
     // Of those that may be more, several are claimed at once that way: one is done, and soon others are.
+    // Stryker disable next-line EqualityOperator: whoever is full does not look.
     if (isFull ? mostInHand < roomsAtOnce : mayBeMore) return SOON_MS
     return isFull || until === 'nothing_due' ? undefined : POLL_MS
   }
@@ -206,7 +209,7 @@ export async function work(
   /** Takes what is due into hand. @returns whether more may be due */
   async function takeDue(): Promise<boolean> {
     const limit = mostInHand - inHand.size
-    // Stryker disable next-line ConditionalExpression,EqualityOperator: nothing would be taken, by one more statement.
+    // Stryker disable next-line ConditionalExpression,EqualityOperator,BooleanLiteral: nothing would be taken, by one more statement.
     if (limit <= 0) return false
     if (isOver()) return false
     lookedAt = clock.now()
@@ -244,8 +247,9 @@ export async function work(
       // Stryker disable next-line EqualityOperator: a millisecond.
       if (until === 'idle' && (dueMs ?? Number.POSITIVE_INFINITY) > IDLE_MS) return undefined
       // One that is due by now is in another worker's hand.
+      const waitMs = dueMs ?? 0
       // Stryker disable next-line EqualityOperator: a millisecond.
-      return dueMs !== undefined && dueMs > 0 ? Math.min(dueMs, POLL_MS) : POLL_MS
+      return waitMs > 0 ? Math.min(waitMs, POLL_MS) : POLL_MS
     } catch (error) {
       if (!isDatabaseTrouble(error)) throw error
       await endureTrouble(error)
@@ -262,9 +266,8 @@ export async function work(
         if (waitMs === undefined) break
         await pause(waitMs)
       } else {
-        const isFull = inHand.size >= mostInHand
-        await untilNews(lookAgainInMs(isFull, mayBeMore))
-        if (isFull) mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
+        await untilNews(lookAgainInMs(mayBeMore))
+        mostInHand = Math.min(roomsAtOnce, mostInHand * 2)
       }
     }
   } catch (error) {

@@ -598,16 +598,11 @@ test('whoever pulls a large room looks for others that have become due with a pa
   const late = archive.school.addRoom({ members: 2 }).roomId
   const looked = gate()
   const isThere = gate()
-  let looks = 0
-  const db = archive.db.withPlugin({
-    ...plugin(() => undefined),
-    async transformResult({ result }) {
-      if (result.rows.some(({ woken }) => woken !== undefined) && ++looks === 2) looked.open()
-      return result
-    },
+  const looks = countLooks((count) => {
+    if (count === 2) looked.open()
   })
   let aheadMs = 0
-  const clock: Clock = { ...systemClock, now: () => systemClock.now() + aheadMs }
+  const clock: Clock = { ...systemClock, now: () => aheadMs }
   const lcic: ArchiveContext['lcic'] = {
     ...context.lcic,
     async describeRoomStatistics(roomId, page, ...rest) {
@@ -622,7 +617,7 @@ test('whoever pulls a large room looks for others that have become due with a pa
     },
   }
   const done = await work(
-    { ...context, db, clock, lcic },
+    { ...context, db: looks.db, clock, lcic },
     {
       until: 'nothing_due',
       onReport({ roomId }) {
@@ -631,6 +626,43 @@ test('whoever pulls a large room looks for others that have become due with a pa
     },
   )
   expect(done).toMatchObject({ archived: 2 })
+  // At the beginning, soon, with the first page, and whenever a room was done; not with the other pages.
+  expect(looks.count).toBe(5)
+})
+
+/** Counts how often is looked for rooms that are due. */
+function countLooks(onLook: (count: number) => void = () => undefined) {
+  const looks = { count: 0, db: archive.db }
+  looks.db = archive.db.withPlugin({
+    ...plugin(() => undefined),
+    async transformResult({ result }) {
+      if (result.rows.some(({ woken }) => woken !== undefined)) onLook(++looks.count)
+      return result
+    },
+  })
+  return looks
+}
+
+test('until stopped, too, others that become due are taken beside a room that takes long', async () => {
+  const [slow] = await addRooms(2)
+  archive.simulator.setFaults(({ roomId }) => (roomId === slow ? { kind: 'hang' } : undefined))
+  const looks = countLooks()
+  const stop = new AbortController()
+  const working = workOff({ until: 'stopped', signal: stop.signal }, { ...context, db: looks.db })
+  await vi.waitFor(() => expect(looks.count).toBeGreaterThanOrEqual(2), { timeout: 20_000 })
+  await addRooms(...small(3))
+  await vi.waitFor(async () => expect(await jobs('archived')).toHaveLength(3), { timeout: 20_000 })
+  stop.abort()
+  expect(await working).toMatchObject({ archived: 3 })
+})
+
+test('whoever waits for a room that takes long asks the database no more often than it takes', async () => {
+  await addRooms(2)
+  archive.simulator.setFaults(() => ({ kind: 'delay', ms: 2600 }))
+  const looks = countLooks()
+  expect(await workOff({}, { ...context, db: looks.db })).toMatchObject({ archived: 1 })
+  // At the beginning, soon, with its page, and once it was done.
+  expect(looks.count).toBe(4)
 })
 
 function gate() {
