@@ -100,8 +100,8 @@ export async function work(
   const refused = new Set<bigint>()
   const done = { archived: 0, expired: 0, putOff: 0, requests: 0, records: 0 }
   /**
-   * Starts with one and doubles each time that rooms in hand were waited for: what runs for the first time takes several times as
-   * long, and would make other rooms of this process late for their slots, which are lost then.
+   * Starts with one and doubles each time that rooms in hand were waited for: what runs for the first time takes several
+   * times as long, and would make other rooms of this process late for their slots, which are lost then.
    */
   let mostInHand = 1
   /** Failures since the database last answered, and since when it has been out of reach. */
