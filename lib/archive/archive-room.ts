@@ -126,7 +126,7 @@ async function readUntilSettled(
     const attempt: Attempt = { lease, number: begun.attempt, requestIds }
     try {
       if (begun.archived?.membersPruned) return await leavePruned(context, attempt)
-      // Stryker disable next-line ConditionalExpression: whoever has not read them is told so at the first page, and reads them then.
+      // Stryker disable next-line ConditionalExpression,EqualityOperator: whoever has not read them is told so at the first page, and reads them then.
       if (begun.newestErasure !== undefined) attempt.erasures = await readErasures(db, lease.roomId)
       const { failure: found, ...read } = await readOnce(context, attempt, begun, patience)
       requests += requestIds.length - resumed
