@@ -181,11 +181,9 @@ export async function work(
 
   /** @returns how long to leave it at the rooms in hand; `undefined` if until there is news of them */
   function lookAgainInMs(mayBeMore: boolean): number | undefined {
-    const isFull = inHand.size >= mostInHand
     // Of those that may be more, several are claimed at once that way: one is done, and soon others are.
-    // Stryker disable next-line EqualityOperator: whoever is full does not look.
-    if (isFull ? mostInHand < roomsAtOnce : mayBeMore) return SOON_MS
-    return isFull || until === 'nothing_due' ? undefined : POLL_MS
+    if (mayBeMore) return SOON_MS
+    return until === 'nothing_due' ? undefined : POLL_MS
   }
 
   function take(lease: ClaimedRoom, begun: BegunRoom | undefined): void {
