@@ -223,6 +223,33 @@ describe.each(postgresVersions)('callbacks, on PostgreSQL %i', (version) => {
     expect(await stored()).toEqual({ callbacks: [1n, 1n, 1n, 2n, 2n, 3n, 4n], jobs: [1n, 2n, 3n, 4n] })
   })
 
+  test('nor do those of other rooms wait when one of them is refused', async () => {
+    await call(1n)
+    await disturb("if new.room_id = 7 then raise exception 'no' using errcode = '22023'; end if;")
+    const holder = await database.db.startTransaction().execute()
+    await sql`select from archive.jobs where room_id = 1 for update`.execute(holder)
+    const opening = call(9n)
+    const [first, refused, other, last] = [call(1n), call(7n), call(8n), call(1n)]
+    const answers = await Promise.all([opening, refused, other])
+    expect(answers.map(({ status }) => status)).toEqual([200, 503, 200])
+    await holder.commit().execute()
+    expect(await Promise.all([first, last])).toMatchObject([{ status: 200 }, { status: 200 }])
+  })
+
+  test('once all are stored, the database is asked for nothing more', async () => {
+    let asked = 0
+    const now = () => {
+      asked++
+      return databaseTime
+    }
+    const inbox = createCallbackInbox({ db: database.db, now })
+    await inbox.receive({ roomId: 1n, sdkAppId: null, eventType: 'RoomEnd', body: '{}' })
+    const storedAt = performance.now()
+    // Long enough for several batches more.
+    while (performance.now() - storedAt < 100) await sql`select`.execute(database.db)
+    expect(asked).toBe(1)
+  })
+
   test('more than the database keeps up with are refused at once; those that wait are stored', async () => {
     const holder = await database.db.startTransaction().execute()
     await sql`lock table archive.callbacks`.execute(holder)
