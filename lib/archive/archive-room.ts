@@ -1,7 +1,7 @@
 import { type BegunAttempt, beginAttempts } from '../db/begin-attempt'
 import { isDatabaseTrouble, isDataRefusal } from '../db/connect'
 import { finishRun } from '../db/finish-run'
-import type { Lease } from '../db/leases'
+import { type Lease, lockLease } from '../db/leases'
 import { readErasures } from '../db/read-erasures'
 import { completeJob, releaseJob } from '../db/settle-job'
 import type { JobState } from '../db/tables'
@@ -238,20 +238,27 @@ async function abandon(
   }
 }
 
-/** Closes the run, and gives the lease back; the job is as it was. */
+/**
+ * Closes the run, and gives the lease back; the job is as it was. If the connection was lost while a snapshot was written,
+ * the server may be at it still: it is waited for, and whoever has archived the room has closed the run.
+ */
 async function giveBack(
-  context: ArchiveContext,
+  { db, now }: ArchiveContext,
   attempt: Attempt,
   detail: string,
   kind = 'interrupted',
 ): Promise<void> {
-  await closeRun(context, attempt, { kind, detail })
-  await releaseJob(context.db, { lease: attempt.lease, now: context.now() })
+  const { lease } = attempt
+  await db.transaction().execute(async (tx) => {
+    await lockLease(tx, lease)
+    await closeRun({ db: tx, now }, attempt, { kind, detail })
+    await releaseJob(tx, { lease, now: now() })
+  })
 }
 
 /** Closes the run of an attempt that came to nothing, if it is still open; the job stays with this process. */
 async function closeRun(
-  { db, now }: ArchiveContext,
+  { db, now }: Pick<ArchiveContext, 'db' | 'now'>,
   { lease: { roomId }, number: attempt, requestIds }: Attempt,
   { kind: outcome, code: errorCode, detail: errorMessage }: { kind: string; code?: string; detail: string },
 ): Promise<void> {

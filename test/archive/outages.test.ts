@@ -3,6 +3,7 @@ import { createServer, type Server, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { work } from '../../lib/archive/work'
 import { systemClock } from '../../lib/clock'
@@ -100,10 +101,47 @@ test('connections that go silent without being closed are given up, and their ro
   }
 }, 90_000)
 
+test('a snapshot that is committed after its connection was lost is recorded as what it became', async () => {
+  const { port } = new URL(archive.url)
+  const relay = await startRelay(() => Number(port))
+  const url = new URL(archive.url)
+  url.port = String(relay.port)
+  const db = connect({ url: url.toString() })
+  const someoneWaitsFor = async (event: string) => {
+    const waiting = sql`select from pg_stat_activity where datname = current_database() and wait_event = ${event}`
+    while ((await waiting.execute(archive.db)).rows.length === 0) await new Promise(setImmediate)
+  }
+  try {
+    const rooms = await dueRooms(archive.db, 1)
+    const holder = await archive.db.startTransaction().execute()
+    const lcic: typeof archive.context.lcic = {
+      ...archive.context.lcic,
+      async describeRoomStatistics(...asked) {
+        const answer = await archive.context.lcic.describeRoomStatistics(...asked)
+        await sql`select from archive.jobs for update`.execute(holder)
+        return answer
+      },
+    }
+    const working = work({ ...archive.context, db, lcic, now: () => databaseTime }, { until: 'settled' })
+    await someoneWaitsFor('transactionid')
+    relay.cutOff()
+    // The worker has noticed, and would give the room back; its snapshot is before it in the queue.
+    await someoneWaitsFor('tuple')
+    await holder.commit().execute()
+    await working
+    await expectArchivedOnce(archive.db, rooms)
+  } finally {
+    await db.destroy()
+    await relay.close()
+  }
+})
+
 interface Relay {
   readonly port: number
   /** Forgets all connections there are: nothing is passed on any more, and nobody is told. @returns how many */
   fallSilent(): number
+  /** Closes all connections on this side; the server is told nothing. */
+  cutOff(): void
   close(): Promise<void>
 }
 
@@ -140,6 +178,11 @@ async function startRelay(port: () => number): Promise<Relay> {
       }
       pairs.clear()
       return size
+    },
+    cutOff() {
+      const cut = [...pairs]
+      this.fallSilent()
+      for (const [near] of cut) near.destroy()
     },
     async close() {
       for (const [near, far] of pairs) for (const socket of [near, far]) socket.destroy()
