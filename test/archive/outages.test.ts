@@ -165,23 +165,24 @@ async function startRelay(port: () => number): Promise<Relay> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   if (typeof address !== 'object' || !address) throw new Error('The relay does not listen.')
+  const fallSilent = () => {
+    const { size } = pairs
+    for (const [near, far] of pairs) {
+      for (const socket of [near, far]) {
+        silent.add(socket)
+        socket.unpipe()
+        socket.pause()
+      }
+    }
+    pairs.clear()
+    return size
+  }
   return {
     port: address.port,
-    fallSilent() {
-      const { size } = pairs
-      for (const [near, far] of pairs) {
-        for (const socket of [near, far]) {
-          silent.add(socket)
-          socket.unpipe()
-          socket.pause()
-        }
-      }
-      pairs.clear()
-      return size
-    },
+    fallSilent,
     cutOff() {
       const cut = [...pairs]
-      this.fallSilent()
+      fallSilent()
       for (const [near] of cut) near.destroy()
     },
     async close() {
