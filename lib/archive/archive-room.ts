@@ -1,7 +1,7 @@
 import { type BegunAttempt, beginAttempts } from '../db/begin-attempt'
 import { isDatabaseTrouble, isDataRefusal } from '../db/connect'
 import { finishRun } from '../db/finish-run'
-import { type Lease, lockLease } from '../db/leases'
+import type { Lease } from '../db/leases'
 import { readErasures } from '../db/read-erasures'
 import { completeJob, releaseJob } from '../db/settle-job'
 import type { JobState } from '../db/tables'
@@ -239,8 +239,8 @@ async function abandon(
 }
 
 /**
- * Closes the run, and gives the lease back; the job is as it was. If the connection was lost while a snapshot was written,
- * the server may be at it still: it is waited for, and whoever has archived the room has closed the run.
+ * Gives the lease back, and closes the run; the job is as it was. In this order, since the server may still be writing a
+ * snapshot whose connection was lost: the job waits for it, and if it has archived the room, it has closed the run.
  */
 async function giveBack(
   { db, now }: ArchiveContext,
@@ -248,11 +248,9 @@ async function giveBack(
   detail: string,
   kind = 'interrupted',
 ): Promise<void> {
-  const { lease } = attempt
   await db.transaction().execute(async (tx) => {
-    await lockLease(tx, lease)
+    await releaseJob(tx, { lease: attempt.lease, now: now() })
     await closeRun({ db: tx, now }, attempt, { kind, detail })
-    await releaseJob(tx, { lease, now: now() })
   })
 }
 
